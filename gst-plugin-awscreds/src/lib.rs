@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Plugin `awscreds`: keeps AWS credentials fresh for what is downstream.
+//!
+//! The plugin registers with GStreamer but holds no element yet: `awscreds` comes with the
+//! credentials work, and `gst-inspect-1.0 awscreds` says "0 features" until then.
+
+fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    Ok(())
+}
+
+gst::plugin_define!(
+    awscreds,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MPL-2.0",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_REPOSITORY"),
+    env!("BUILD_REL_DATE")
+);
