@@ -5,6 +5,7 @@
 
 mod gstreamer;
 mod material;
+mod packets;
 mod playback;
 mod reading;
 mod tools;
