@@ -112,7 +112,7 @@ impl Archive {
             tally.add(&step?);
         }
         let mut coverage = tally.coverage;
-        coverage.covered_ns = coverage.total_ns - coverage.missing_ns;
+        coverage.missing_ns = coverage.total_ns - coverage.covered_ns;
         coverage.overlaps = overlaps.spans;
         Ok(coverage)
     }
@@ -157,7 +157,6 @@ impl Tally {
     }
 
     fn add_hole(&mut self, span: Span) {
-        self.coverage.missing_ns += span.duration_ns();
         match self.coverage.holes.last_mut() {
             Some(last) if last.to == span.from => last.to = span.to,
             _ => self.coverage.holes.push(span),
@@ -165,6 +164,8 @@ impl Tally {
     }
 
     fn add_range(&mut self, span: Span, kind: Kind) {
+        let covered_ns = &mut self.coverage.covered_ns;
+        *covered_ns = covered_ns.saturating_add(span.duration_ns());
         match self.coverage.ranges.last_mut() {
             Some(last) if last.span.to == span.from && last.kind == kind => {
                 last.span.to = span.to;
