@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Reads a file and puts its checked parts together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -80,13 +81,17 @@ pub(super) fn definitions(
             return Err(miette::miette!("{} cannot be read", path.display()));
         }
     };
+    let mut variables = vars::look_up(&source, &tree, environment);
+    let mut problems = top_level(&source, &tree);
+    problems.append(&mut variables.problems);
     let mut reader = Reader {
         source: &source,
+        text: variables.harmless(&source),
         tree: &tree,
-        variables: Rc::default(),
-        problems: top_level(&source, &tree),
+        values: Rc::new(variables.values),
+        broken: variables.broken,
+        problems,
     };
-    reader.look_up(environment);
     let archive = reader.archive();
     let checked = reader.pipelines(archive.as_ref());
     let problems = reader.problems;
@@ -148,26 +153,22 @@ fn top_level(source: &Source, tree: &Spanned<Node>) -> Vec<Problem> {
 
 struct Reader<'a> {
     source: &'a Source,
+    text: String,
     tree: &'a Spanned<Node>,
-    variables: Rc<std::collections::HashMap<String, String>>,
+    values: Rc<HashMap<String, String>>,
+    broken: Vec<Range<usize>>,
     problems: Vec<Problem>,
 }
 
 type Checked = BTreeMap<String, (super::Pipeline, check::Origin)>;
 
 impl Reader<'_> {
-    fn look_up(&mut self, environment: &dyn Fn(&str) -> Option<String>) {
-        let found = vars::look_up(self.source, self.tree, environment);
-        self.variables = Rc::new(found.values);
-        self.problems.extend(found.problems);
-    }
-
     fn archive(&mut self) -> Option<Archive> {
         let node = self.tree.value.get("archive")?;
         if self.lacks_variables(node) {
             return None;
         }
-        let read = section(self.source, &self.variables, &["archive"]);
+        let read = section(self.source, &self.text, &self.values, &["archive"]);
         match read.and_then(|archive| check::archive(self.source, archive)) {
             Ok(archive) => Some(archive),
             Err(problem) => {
@@ -194,7 +195,12 @@ impl Reader<'_> {
             if self.lacks_variables(node) {
                 continue;
             }
-            match section(self.source, &self.variables, &["pipelines", &key.value]) {
+            match section(
+                self.source,
+                &self.text,
+                &self.values,
+                &["pipelines", &key.value],
+            ) {
                 Ok(pipeline) => {
                     let pipeline = checker.pipeline(key, &pipeline);
                     checked.extend(pipeline.map(|pipeline| (key.value.clone(), pipeline)));
@@ -208,13 +214,7 @@ impl Reader<'_> {
 
     /// Whether a variable in there is missing: what else is wrong would be guesswork.
     fn lacks_variables(&self, node: &Spanned<Node>) -> bool {
-        Node::texts(node).iter().any(|(_, place)| {
-            let scalar = self.source.range(*place);
-            let mut found = self
-                .problems
-                .iter()
-                .filter_map(|problem| problem.at.clone());
-            found.any(|at| scalar.start <= at.start && at.end <= scalar.end)
-        })
+        let mut scalars = (Node::texts(node).into_iter()).map(|(_, at)| self.source.range(at));
+        scalars.any(|scalar| self.broken.contains(&scalar))
     }
 }

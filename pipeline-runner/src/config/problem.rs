@@ -170,7 +170,7 @@ impl Diagnostic for Shown {
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let at = self.problem.at.clone()?;
         Some(Box::new(std::iter::once(
-            LabeledSpan::new_primary_with_span(Some("here".to_owned()), at),
+            LabeledSpan::new_primary_with_span(None, at),
         )))
     }
 }

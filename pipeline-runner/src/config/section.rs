@@ -25,14 +25,16 @@ pub(super) fn tree(source: &Source) -> Result<Spanned<Node>, Problem> {
     serde_saphyr::from_str_with_options(&source.text, options).map_err(|why| explain(source, &why))
 }
 
-/// The section at `path`, with variables put in. The section must be there.
+/// The section at `path` of `text` (that of `source`, its faults made harmless), with variables
+/// put in. The section must be there.
 pub(super) fn section<T: for<'de> Deserialize<'de>>(
     source: &Source,
+    text: &str,
     variables: &Rc<HashMap<String, String>>,
     path: &[&str],
 ) -> Result<T, Problem> {
     let read = serde_saphyr::with_deserializer_from_str_with_options(
-        &source.text,
+        text,
         options(variables),
         |deserializer| Only::new(path).deserialize(deserializer),
     );

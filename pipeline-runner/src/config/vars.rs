@@ -23,6 +23,22 @@ pub(super) struct Variables {
     pub values: HashMap<String, String>,
     /// What is wrong, with its place.
     pub problems: Vec<Problem>,
+    /// The scalars in which something is wrong.
+    pub broken: Vec<Range<usize>>,
+}
+
+impl Variables {
+    /// The file's text with what is wrong made harmless, nothing moved: the YAML reader stops at
+    /// a bad variable even in a section that it is told to skip.
+    pub(super) fn harmless(&self, source: &Source) -> String {
+        let within = |at: usize| self.broken.iter().any(|scalar| scalar.contains(&at));
+        (source.text.char_indices())
+            .map(|(at, character)| match character {
+                '$' if within(at) => '_',
+                other => other,
+            })
+            .collect()
+    }
 }
 
 /// Looks up the variables that `tree` names, in `environment`.
@@ -34,6 +50,7 @@ pub(super) fn look_up(
     let mut found = Variables {
         values: HashMap::new(),
         problems: Vec::new(),
+        broken: Vec::new(),
     };
     for (text, place) in Node::texts(tree) {
         let scalar = source.range(place);
@@ -43,7 +60,11 @@ pub(super) fn look_up(
             wrong: Vec::new(),
         };
         look.text(text, MAX_DEPTH);
-        for wrong in look.wrong {
+        let wrong = look.wrong;
+        if !wrong.is_empty() {
+            found.broken.push(scalar.clone());
+        }
+        for wrong in wrong {
             let at = within(source, &scalar, &wrong.token);
             found
                 .problems
