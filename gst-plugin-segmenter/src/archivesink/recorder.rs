@@ -2,7 +2,7 @@
 //! The heart of `archivesink`: which frame goes into which segment.
 //!
 //! A segment begins with a keyframe of the pictures, or, where there are none or they have been
-//! silent for [`SILENCE_NS`], with any frame of the first track of sound. It begins when the one
+//! silent for [`SILENCE_NS`](super::stream::SILENCE_NS), with any frame of the first track of sound. It begins when the one
 //! before has its target duration (or the next multiple of it, when aligned), and at once when
 //! the two cannot be one: another configuration, a clock that was set, time that is missing or
 //! runs backward, a track that came later.
@@ -27,8 +27,6 @@ use super::timeline::{Source, Timeline};
 
 /// How long, in real time, frames wait at the start for pads that have no caps yet.
 const START_WAIT_NS: i64 = 1_000_000_000;
-/// Pictures that are silent for this long, in real time, no longer decide where segments begin.
-const SILENCE_NS: i64 = 3_000_000_000;
 
 /// A buffer as it came from a pad.
 #[derive(Debug)]
@@ -200,6 +198,10 @@ impl Recorder {
         if !self.started {
             self.start(now_ns);
         }
+        for stream in &mut self.streams {
+            stream.ended = true;
+        }
+        self.release_all(now_ns);
         let ending = self.ending_where_heard();
         self.output.finish(ending, now_ns, &mut self.outbox);
         self.current = None;
@@ -298,51 +300,89 @@ impl Recorder {
         self.deliver(id, frame, now_ns);
     }
 
+    /// Gives a frame to the segment it belongs to. Sound that has no segment yet is held.
     fn deliver(&mut self, id: usize, frame: Frame, now_ns: i64) {
-        let changed = self.streams.get(id).is_some_and(|stream| stream.changed);
-        let end = UtcNs(frame.stamps.end_ns());
-        let taken = match changed {
-            // The current segment has a track for it, but of another configuration.
-            true => Err(frame),
-            false => self.output.push(id, frame, now_ns, &mut self.outbox),
-        };
         let Some(stream) = self.streams.get_mut(id) else {
             return;
         };
-        let Err(frame) = taken else {
-            return self
-                .current
-                .iter_mut()
-                .for_each(|current| current.heard(stream.kind, end));
-        };
-        match stream.kind {
-            Kind::Audio => stream.hold(frame, &mut self.outbox),
+        if stream.kind == Kind::Audio {
+            stream.hold(frame, &mut self.outbox);
+            return self.release(id, now_ns);
+        }
+        if self.hand_over(id, frame, now_ns).is_err()
+            && let Some(stream) = self.streams.get_mut(id)
+        {
             // The segment it belongs to was given up; only a keyframe helps.
-            Kind::Video => {
-                stream.has_keyframe = false;
-                self.outbox.stats.dropped += 1;
+            stream.has_keyframe = false;
+            self.outbox.stats.dropped += 1;
+        }
+        self.release_all(now_ns);
+    }
+
+    fn hand_over(&mut self, id: usize, frame: Frame, now_ns: i64) -> Result<(), Frame> {
+        let end = UtcNs(frame.stamps.end_ns());
+        self.output.push(id, frame, now_ns, &mut self.outbox)?;
+        if let (Some(current), Some(stream)) = (&mut self.current, self.streams.get(id)) {
+            current.heard(stream.kind, end);
+        }
+        Ok(())
+    }
+
+    /// Hands over the sound that is held, as far as its segments are known.
+    fn release(&mut self, id: usize, now_ns: i64) {
+        while let Some(stream) = self.streams.get(id)
+            // The current segment may have a track for it, but of another configuration.
+            && !stream.changed
+            && let Some(first) = stream.held.front()
+            && !self.runs_ahead(first, now_ns)
+        {
+            let Some(frame) = self.streams.get_mut(id).and_then(Stream::take_held) else {
+                return;
+            };
+            if let Err(frame) = self.hand_over(id, frame, now_ns) {
+                if let Some(stream) = self.streams.get_mut(id) {
+                    stream.put_back(frame);
+                }
+                return;
             }
         }
     }
 
+    fn release_all(&mut self, now_ns: i64) {
+        let audio = |stream: &Stream| stream.kind == Kind::Audio && !stream.held.is_empty();
+        for id in 0..self.streams.len() {
+            if self.streams.get(id).is_some_and(audio) {
+                self.release(id, now_ns);
+            }
+        }
+    }
+
+    /// Sound past the wanted end of the segment, and past its pictures so far, may belong to the
+    /// next one: the keyframe decides.
+    fn runs_ahead(&self, sound: &Frame, now_ns: i64) -> bool {
+        let Some(current) = self.current else {
+            return false;
+        };
+        let pts = UtcNs(sound.stamps.pts_ns);
+        let pictures_lead = self.pictures_lead(now_ns);
+        pictures_lead && pts >= current.due && current.pictures_end.is_some_and(|end| pts >= end)
+    }
+
     /// Whether a stream decides where segments begin.
     fn leads(&self, id: usize, now_ns: i64) -> bool {
-        let picture = |stream: &Stream| stream.kind == Kind::Video;
-        let leads = |stream: &Stream| stream.live() && stream.heard_within(SILENCE_NS, now_ns);
         let Some(stream) = self.streams.get(id) else {
             return false;
         };
-        if picture(stream) {
+        if stream.kind == Kind::Video {
             return true;
         }
-        if self.streams.iter().any(|each| picture(each) && leads(each)) {
-            return false;
-        }
-        let first = self
-            .streams
-            .iter()
-            .position(|each| !picture(each) && leads(each));
-        first == Some(id)
+        let sound = |stream: &Stream| stream.kind == Kind::Audio && stream.expected(now_ns);
+        !self.pictures_lead(now_ns) && self.streams.iter().position(sound) == Some(id)
+    }
+
+    fn pictures_lead(&self, now_ns: i64) -> bool {
+        let pictures = |stream: &Stream| stream.kind == Kind::Video && stream.expected(now_ns);
+        self.streams.iter().any(pictures)
     }
 
     fn begins(&self, id: usize, frame: &Frame) -> bool {
@@ -353,7 +393,7 @@ impl Recorder {
             return true;
         };
         let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
-        let waits = |stream: &Stream| stream.changed || !stream.held.is_empty();
+        let waits = |stream: &Stream| stream.changed && stream.live();
         // Half a frame early is nearer than a frame late.
         let nearly_ns = frame.stamps.duration_ns / 2;
         self.broken
@@ -411,24 +451,7 @@ impl Recorder {
             sound_end: None,
         });
         self.ask_for_keyframe(self.timeline.running_ns(due));
-        self.deliver_held(now_ns);
-    }
-
-    /// Frames that waited for a segment with a track for them.
-    fn deliver_held(&mut self, now_ns: i64) {
-        for id in 0..self.streams.len() {
-            let held = self
-                .streams
-                .get_mut(id)
-                .map(|stream| stream.held.len())
-                .unwrap_or(0);
-            for _ in 0..held {
-                let Some(frame) = self.streams.get_mut(id).and_then(Stream::take_held) else {
-                    break;
-                };
-                self.deliver(id, frame, now_ns);
-            }
-        }
+        self.release_all(now_ns);
     }
 
     /// When the segment that starts at `start` wants to end.

@@ -12,6 +12,8 @@ use super::mp4_output::Progress;
 use super::notice::Outbox;
 use super::stamps::Stamper;
 
+/// A stream that is silent for this long, in real time, decides nothing any more.
+pub const SILENCE_NS: i64 = 3_000_000_000;
 /// Frames of this many bytes wait for a segment that has a track for them.
 const MOST_HELD_BYTES: usize = 16 << 20;
 
@@ -61,10 +63,10 @@ impl Stream {
         self.track.is_some() && !self.ended
     }
 
-    /// A frame came less than `silence_ns` ago.
-    pub fn heard_within(&self, silence_ns: i64, now_ns: i64) -> bool {
-        self.heard_at_ns
-            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < silence_ns)
+    /// Its next frame is to be expected soon: it is live and was not silent for long.
+    pub fn expected(&self, now_ns: i64) -> bool {
+        let heard = |at_ns: i64| now_ns.saturating_sub(at_ns) < SILENCE_NS;
+        self.live() && self.heard_at_ns.is_some_and(heard)
     }
 
     /// How far it has come.
@@ -90,6 +92,12 @@ impl Stream {
         let frame = self.held.pop_front()?;
         self.held_bytes = self.held_bytes.saturating_sub(frame.buffer.size());
         Some(frame)
+    }
+
+    /// Keeps a frame that was taken a little longer.
+    pub fn put_back(&mut self, frame: Frame) {
+        self.held_bytes += frame.buffer.size();
+        self.held.push_front(frame);
     }
 
     /// The clock stepped.
