@@ -7,8 +7,18 @@
 //! hands over types that need no more checking. [`load`] needs no GStreamer; [`check_elements`]
 //! asks it about every element, property and value.
 
+mod assemble;
+mod check;
 mod compose;
+mod file;
+mod nearest;
+mod problem;
 mod redact;
+mod section;
+mod tree;
+mod units;
+mod vars;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +28,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use compose::{Branch, Tracks, branch, sink_pad};
+pub use problem::explain;
 pub use redact::redact;
 
 /// A checked file.
@@ -29,6 +40,8 @@ pub struct Definitions {
     pub archive: Option<Archive>,
     /// The pipelines by name.
     pub pipelines: BTreeMap<String, Pipeline>,
+    source: problem::Source,
+    origins: BTreeMap<String, check::Origin>,
 }
 
 /// Where recordings go and how long they stay.
@@ -141,7 +154,8 @@ impl fmt::Debug for Build {
 ///
 /// All that is wrong, each with its line and column.
 pub fn load(path: &Path) -> miette::Result<Definitions> {
-    Err(miette::miette!("{}: cannot be read yet", path.display()))
+    let text = file::read(path)?;
+    file::definitions(path, text, &|name| std::env::var(name).ok())
 }
 
 /// Checks every element, property and value; starts nothing. Needs `gst::init` and the plugins.
