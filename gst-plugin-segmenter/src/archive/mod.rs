@@ -6,8 +6,20 @@
 //! apart are three things the kernel does atomically: creating a file that must not exist,
 //! renaming one, and the advisory lock that a writer holds on the file it is growing.
 
+pub mod best;
+mod cache;
+pub mod coverage;
 pub mod file;
+mod listing;
 pub mod name;
+mod read;
 
+pub use best::{Best, Piece};
+pub use coverage::{Coverage, Covered, Span};
 pub use file::{Finished, SegmentFile};
+pub use listing::{MAX_REACH_NS, Segment, Stray};
 pub use name::{Container, Id, Kind, NameError, SegmentName};
+pub use read::{Archive, DEFAULT_CACHE_BYTES, GrowingNs};
+
+#[cfg(test)]
+mod test_archive;

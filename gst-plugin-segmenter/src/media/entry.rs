@@ -80,8 +80,12 @@ pub fn encode(codec: &Codec, buf: &mut Vec<u8>) -> BoxResult {
         } => audio(buf, b"fLaC", *channels, *rate, *bits, |buf| {
             flac_metadata(buf, metadata)
         }),
-        Codec::Alaw { channels, rate } => audio(buf, b"alaw", *channels, *rate, 16, |_| Ok(())),
-        Codec::Mulaw { channels, rate } => audio(buf, b"ulaw", *channels, *rate, 16, |_| Ok(())),
+        Codec::Alaw { channels, rate } => audio(buf, b"alaw", *channels, *rate, 16, |buf| {
+            channel_layout(buf, *channels)
+        }),
+        Codec::Mulaw { channels, rate } => audio(buf, b"ulaw", *channels, *rate, 16, |buf| {
+            channel_layout(buf, *channels)
+        }),
     }
 }
 
@@ -266,6 +270,24 @@ fn flac_metadata(buf: &mut Vec<u8>, metadata: &[u8]) -> BoxResult {
             buf.extend_from_slice(rest);
         }
         Ok(())
+    })
+}
+
+/// `chan` (QuickTime File Format, "Audio Channel Layout"), which goes with QuickTime's `alaw` and
+/// `ulaw`: without it ffmpeg warns that it guesses the layout. The layout tag is all of it.
+fn channel_layout(buf: &mut Vec<u8>, channels: u16) -> BoxResult {
+    const LAYOUT_MONO: u32 = (100 << 16) | 1;
+    const LAYOUT_STEREO: u32 = (101 << 16) | 2;
+    let tag = match channels {
+        1 => LAYOUT_MONO,
+        2 => LAYOUT_STEREO,
+        _ => return Ok(()),
+    };
+    buf.encode_atom(b"chan", |buf| {
+        // Version and flags, tag, bitmap, number of descriptions.
+        [0, tag, 0, 0]
+            .iter()
+            .try_for_each(|field| field.encode(buf))
     })
 }
 

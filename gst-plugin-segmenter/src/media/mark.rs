@@ -67,6 +67,30 @@ pub struct SegmentMark {
 }
 
 impl SegmentMark {
+    /// Bytes of the body of the box, its extended type included.
+    pub(super) const BOX_BODY_BYTES: u64 = (EXTENDED_TYPE.len() + BODY_BYTES) as u64;
+
+    /// Reads the body of a `uuid` box; `None` if it is another one's.
+    pub(super) fn decode(body: &[u8]) -> Option<Self> {
+        let rest = body.strip_prefix(&EXTENDED_TYPE)?;
+        let (version_and_flags, rest) = rest.split_first_chunk::<4>()?;
+        let (origin, rest) = rest.split_first_chunk::<8>()?;
+        let (run, rest) = rest.split_first_chunk::<16>()?;
+        let (sequence, _) = rest.split_first_chunk::<4>()?;
+        let flags = u32::from_be_bytes(*version_and_flags);
+        (flags >> 24 == 0).then_some(Self {
+            origin: UtcNs(i64::from_be_bytes(*origin)),
+            discontinuity: flags & FLAG_DISCONTINUITY != 0,
+            time_source: if flags & FLAG_REFERENCE != 0 {
+                TimeSource::Reference
+            } else {
+                TimeSource::Clock
+            },
+            run: *run,
+            sequence: u32::from_be_bytes(*sequence),
+        })
+    }
+
     pub(super) fn encode(&self, buf: &mut Vec<u8>) -> Result<(), MediaError> {
         let mut flags = 0;
         if self.discontinuity {

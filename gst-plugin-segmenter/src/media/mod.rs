@@ -13,21 +13,28 @@
 //! presentation starts at zero too.
 //!
 //! Writing copies no frame: [`init`] and [`chunk_header`] return the bytes around the frames,
-//! and the caller writes header and frames in one vectored write. Reading ([`index`],
-//! [`measure`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
+//! and the caller writes header and frames in one vectored write. Reading ([`Index`],
+//! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
 
+mod boxes;
 mod chunk;
 mod entry;
 mod format;
+mod index;
 mod init;
 mod mark;
+mod measure;
 mod ntp;
+mod scan;
+mod ts;
 
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
+pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
+pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
 
 /// What cannot be written as fragmented MP4.
 #[derive(Debug, thiserror::Error)]

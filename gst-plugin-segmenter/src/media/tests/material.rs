@@ -336,3 +336,13 @@ pub fn write_segment(source: &Path, streams: &[Stream]) -> PathBuf {
     fs::write(&path, write_chunks(streams).concat()).expect("the segment");
     path
 }
+
+/// A picture of square pixels and unknown colour.
+pub fn square(width: u32, height: u32) -> VideoFormat {
+    VideoFormat {
+        width,
+        height,
+        pixel_aspect: (1, 1),
+        colour: None,
+    }
+}

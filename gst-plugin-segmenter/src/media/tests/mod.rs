@@ -5,4 +5,6 @@
 
 mod material;
 mod playback;
+mod reading;
 mod tools;
+mod transport;
