@@ -1,2 +1,75 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Boxes and samples.
+//! Writing and reading segments of fragmented MP4 (ISO/IEC 14496-12), and measuring what a crash
+//! left of a segment.
+//!
+//! A segment is a whole file: `ftyp`, a `uuid` box that says where it belongs ([`SegmentMark`]),
+//! `moov`, then chunks. A chunk is `prft` + `moof` + `mdat` and is complete in itself, so the
+//! last whole chunk is where a crashed segment is cut.
+//!
+//! Media time starts at zero in every segment (players take a `tfdt` in epoch time for the
+//! duration), and the wall clock stands beside it: the `prft` before each `moof` ties one
+//! presentation time of the chunk to UTC, and every other frame follows by subtraction. A
+//! segment's edit list hides the reorder delay of B-frames and the priming of audio codecs, so
+//! presentation starts at zero too.
+//!
+//! Writing copies no frame: [`init`] and [`chunk_header`] return the bytes around the frames,
+//! and the caller writes header and frames in one vectored write. Reading ([`Index`],
+//! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
+//! bounds what it keeps.
+
+mod boxes;
+mod chunk;
+mod entry;
+mod format;
+mod index;
+mod init;
+mod mark;
+mod measure;
+mod ntp;
+mod scan;
+mod ts;
+
+pub use chunk::{Run, Sample, UtcPoint, chunk_header};
+pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
+pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
+pub use init::init;
+pub use mark::{SegmentMark, TimeSource};
+pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
+
+/// What cannot be written as fragmented MP4.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// A segment without a track.
+    #[error("a segment needs at least one track")]
+    NoTracks,
+    /// A track whose ticks have no length.
+    #[error("track {0} has a timescale of 0; video takes 90000, audio its sample rate")]
+    NoTimescale(usize),
+    /// The sample entry holds 16 bits for each of width and height.
+    #[error("a frame of {0}x{1} does not fit; width and height are 1 to 65535")]
+    FrameSize(u32, u32),
+    /// A codec configuration that no decoder could start from.
+    #[error("the {codec} configuration is not valid: {reason}")]
+    Configuration {
+        /// The codec's usual name.
+        codec: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A chunk with nothing in it.
+    #[error("a chunk needs at least one run, and a run at least one sample")]
+    EmptyChunk,
+    /// More bytes than the boxes of one chunk can address.
+    #[error("{0} bytes are too many for one chunk; its samples must start below 2 GiB")]
+    ChunkTooLarge(u64),
+    /// NTP time is 64 bits wide and only known to half an era around 2036.
+    #[error("{0} cannot be written as NTP time, which reaches from 1968 to 2104")]
+    TimeOutOfRange(crate::utc::UtcNs),
+    /// A box that the box writer refused.
+    #[error("a box could not be written: {0}")]
+    Box(#[from] mp4_atom::Error),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,97 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `pipeline-runner run`.
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+
+use super::progress::Progress;
+use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
+use crate::config::{self, Definitions};
+use crate::supervisor::machine::State;
+use crate::supervisor::{self, View};
+use crate::worker::protocol::Class;
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The definition; `-` is standard input
+    file: PathBuf,
+    /// Which log lines to show, as in RUST_LOG: `debug`, `warn`, …
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Log lines only, even on a terminal
+    #[arg(long)]
+    plain: bool,
+}
 
 /// Runs the subcommand.
-pub fn main(_args: &Args) -> ExitCode {
-    ExitCode::from(super::EXIT_FAILED)
+pub fn main(args: &Args) -> ExitCode {
+    let definitions = match prepare(args) {
+        Ok(definitions) => definitions,
+        Err(report) => {
+            eprintln!("{report:?}");
+            return ExitCode::from(EXIT_DEFINITION);
+        }
+    };
+    let mut progress = Progress::new(definitions.pipelines.keys(), args.plain);
+    let colour = !args.plain && std::io::stderr().is_terminal();
+    if let Err(report) = logging::start(args.log.as_deref(), progress.live(), colour) {
+        eprintln!("{report:?}");
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    announce(&definitions);
+    let views = supervisor::run(&definitions, &mut |view| progress.show(view));
+    progress.clear();
+    match views {
+        Ok(views) => conclude(&views),
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// Checks everything before anything starts.
+fn prepare(args: &Args) -> miette::Result<Definitions> {
+    let definitions = config::load(&args.file)?;
+    crate::worker::start_gstreamer()
+        .map_err(|error| miette::miette!("GStreamer does not start: {error}"))?;
+    config::check_elements(&definitions)?;
+    Ok(definitions)
+}
+
+fn announce(definitions: &Definitions) {
+    let names: Vec<&str> = definitions.pipelines.keys().map(String::as_str).collect();
+    tracing::info!("{} pipelines: {}", names.len(), names.join(", "));
+    if let Some(archive) = &definitions.archive {
+        let root = std::path::absolute(&archive.root).unwrap_or_else(|_| archive.root.clone());
+        tracing::info!("the archive grows in {}", root.display());
+    }
+}
+
+/// Says what became of each pipeline, and chooses the exit code.
+fn conclude(views: &[View]) -> ExitCode {
+    for view in views {
+        tracing::info!(
+            "{}: {} segments, {}, {} restarts",
+            view.name,
+            view.segments,
+            HumanBytes(view.bytes),
+            view.restarts
+        );
+    }
+    exit_code(views.iter().map(|view| &view.state))
+}
+
+/// 78 where a definition was wrong, 1 where a pipeline failed or was cut off, else 0.
+fn exit_code<'a>(states: impl Iterator<Item = &'a State>) -> ExitCode {
+    let code = states.map(|state| match state {
+        State::Failed(failure) if failure.class == Class::Definition => EXIT_DEFINITION,
+        State::Failed(_) | State::Stopped { clean: false } => EXIT_FAILED,
+        _ => 0,
+    });
+    ExitCode::from(code.max().unwrap_or(0))
 }

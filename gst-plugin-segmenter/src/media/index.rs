@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The frame index of a segment: every sample with its times, its place and its UTC.
+
+use std::io::{self, Read, Seek};
+
+use super::boxes::children;
+use super::mark::SegmentMark;
+use super::scan::{Chunk, HeadTrack, Scan};
+use crate::utc::UtcNs;
+
+/// More samples than this are not kept: six hours of video at 60 frames a second.
+const MOST_SAMPLES: usize = 1 << 21;
+
+/// What a segment holds, up to its last whole chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Which run of which recorder it belongs to; other people's files have none.
+    pub mark: Option<SegmentMark>,
+    /// The tracks, in the order of the head.
+    pub tracks: Vec<IndexTrack>,
+    /// The chunks, in the order of the file.
+    pub chunks: Vec<IndexChunk>,
+    /// Bytes before the first chunk.
+    pub head_bytes: u64,
+    /// Bytes up to the end of the last whole chunk; 0 without one.
+    pub whole_bytes: u64,
+}
+
+/// One track of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexTrack {
+    /// Its id in the boxes.
+    pub id: u32,
+    /// Ticks per second.
+    pub timescale: u32,
+    /// The sample entry, a whole box: four bytes of size, then the codec's four characters.
+    pub sample_entry: Vec<u8>,
+    /// Media time, in ticks, at which presentation starts.
+    pub edit_offset: u64,
+    /// Its samples, in decoding order.
+    pub samples: Vec<IndexSample>,
+}
+
+/// One sample of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexSample {
+    /// Presentation time in ticks, before the edit list.
+    pub pts: i64,
+    /// Decoding time in ticks, from zero at the segment's start.
+    pub dts: i64,
+    /// Ticks until the next sample is decoded.
+    pub duration: u32,
+    /// Its bytes.
+    pub bytes: u32,
+    /// Where in the file they start.
+    pub offset: u64,
+    /// Decoding can start here.
+    pub sync: bool,
+    /// When it was, if the file says.
+    pub utc: Option<UtcNs>,
+}
+
+/// The place of one chunk in the file: what a live reader may be given as a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexChunk {
+    /// Where it starts.
+    pub start: u64,
+    /// The first byte behind it.
+    pub end: u64,
+}
+
+impl Index {
+    /// Reads the index of a segment. What is not wholly there, or damaged, ends it.
+    ///
+    /// # Errors
+    /// If reading fails, or the segment has more than two million samples.
+    pub fn read<R: Read + Seek>(reader: R) -> io::Result<Self> {
+        let Some(mut scan) = Scan::open(reader)? else {
+            return Ok(Self::default());
+        };
+        let mut index = Self {
+            mark: scan.head.mark,
+            tracks: scan.head.tracks.iter().map(IndexTrack::new).collect(),
+            head_bytes: scan.head.bytes,
+            ..Self::default()
+        };
+        let mut samples = 0;
+        while let Some(chunk) = scan.next_chunk()? {
+            samples += chunk.samples.len();
+            if samples > MOST_SAMPLES {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a segment of more than two million samples is not one of ours",
+                ));
+            }
+            index.add(&scan.head.tracks, &chunk);
+        }
+        Ok(index)
+    }
+
+    fn add(&mut self, tracks: &[HeadTrack], chunk: &Chunk) {
+        self.whole_bytes = chunk.end;
+        self.chunks.push(IndexChunk {
+            start: chunk.start,
+            end: chunk.end,
+        });
+        for sample in &chunk.samples {
+            let head = tracks.get(sample.track);
+            let origin = chunk.origins.get(sample.track).copied().flatten();
+            let (Some(head), Some(track)) = (head, self.tracks.get_mut(sample.track)) else {
+                continue;
+            };
+            track.samples.push(IndexSample {
+                pts: sample.pts,
+                dts: sample.dts,
+                duration: sample.duration,
+                bytes: sample.bytes,
+                offset: sample.offset,
+                sync: sample.sync,
+                utc: origin.map(|origin| origin + head.presentation_ns(sample.pts)),
+            });
+        }
+    }
+}
+
+impl IndexTrack {
+    fn new(head: &HeadTrack) -> Self {
+        Self {
+            id: head.id,
+            timescale: head.timescale,
+            sample_entry: head.sample_entry.clone(),
+            edit_offset: head.edit_offset,
+            samples: Vec::new(),
+        }
+    }
+
+    /// The codec's four characters: `avc1`, `mp4a`, …
+    pub fn codec(&self) -> [u8; 4] {
+        let kind = self.sample_entry.get(4..8).and_then(<[u8]>::first_chunk);
+        kind.copied().unwrap_or_default()
+    }
+
+    /// Whether the sample entry is a video one.
+    pub fn is_video(&self) -> bool {
+        VIDEO_CODECS.contains(&self.codec())
+    }
+
+    /// The codec's configuration box (`avcC`, `hvcC`, `av1C`, `vpcC`, `esds`, `dOps`, `dfLa`):
+    /// its four characters and its body. A-law and µ-law have none.
+    pub fn configuration(&self) -> Option<([u8; 4], &[u8])> {
+        /// Size and kind, then the fixed fields (§12.1.3, §12.2.3).
+        const VIDEO_FIXED_BYTES: usize = 8 + 78;
+        const AUDIO_FIXED_BYTES: usize = 8 + 28;
+        let fixed = if self.is_video() {
+            VIDEO_FIXED_BYTES
+        } else {
+            AUDIO_FIXED_BYTES
+        };
+        let boxes = self.sample_entry.get(fixed..)?;
+        let is_configuration = |kind: &[u8; 4]| CONFIGURATIONS.contains(&kind);
+        children(boxes)
+            .find(|child| is_configuration(&child.kind))
+            .map(|child| (child.kind, child.body))
+    }
+}
+
+const VIDEO_CODECS: [[u8; 4]; 6] = [*b"avc1", *b"avc3", *b"hvc1", *b"hev1", *b"av01", *b"vp09"];
+const CONFIGURATIONS: [&[u8; 4]; 7] = [
+    b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dOps", b"dfLa",
+];

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What other people's tools make of what is written here: material is encoded by ffmpeg, its
+//! frames are written anew as a segment in chunks of 200 ms, and ffmpeg, ffprobe and GStreamer
+//! read that.
+
+mod material;
+mod playback;
+mod reading;
+mod tools;
+mod transport;
