@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use indicatif::HumanBytes;
 
-use super::progress::Progress;
+use super::progress::{Progress, counted};
 use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
 use crate::config::{self, Definitions};
 use crate::supervisor::machine::State;
@@ -65,7 +65,8 @@ fn prepare(args: &Args) -> miette::Result<Definitions> {
 
 fn announce(definitions: &Definitions) {
     let names: Vec<&str> = definitions.pipelines.keys().map(String::as_str).collect();
-    tracing::info!("{} pipelines: {}", names.len(), names.join(", "));
+    let count = counted(names.len() as u64, "pipeline");
+    tracing::info!("running {count}: {}", names.join(", "));
     if let Some(archive) = &definitions.archive {
         let root = std::path::absolute(&archive.root).unwrap_or_else(|_| archive.root.clone());
         tracing::info!("the archive grows in {}", root.display());
@@ -76,11 +77,11 @@ fn announce(definitions: &Definitions) {
 fn conclude(views: &[View]) -> ExitCode {
     for view in views {
         tracing::info!(
-            "{}: {} segments, {}, {} restarts",
+            "{}: {}, {}, {}",
             view.name,
-            view.segments,
+            counted(view.segments, "segment"),
             HumanBytes(view.bytes),
-            view.restarts
+            counted(view.restarts, "restart")
         );
     }
     exit_code(views.iter().map(|view| &view.state))

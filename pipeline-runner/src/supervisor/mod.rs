@@ -30,6 +30,9 @@ use crate::worker::protocol::{Event, Failure, Level};
 const STAGGER: Duration = Duration::from_millis(50);
 /// How often what is shown is brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
+/// The loop turns at least every [`REFRESH`]. Where a turn took longer than this it was not the
+/// workers that were silent, but we who were deaf (stopped by Ctrl-Z, or a terminal that blocks).
+const DEAF: Duration = Duration::from_secs(3);
 
 /// What wakes the loop.
 enum Wake {
@@ -90,6 +93,8 @@ struct Entry {
     worker: Option<Worker>,
     /// How many workers it has had.
     run: u64,
+    /// The present worker has closed no segment yet.
+    first_segment: bool,
     view: View,
 }
 
@@ -110,6 +115,7 @@ impl Entry {
             machine: machine_of(&job, Duration::MAX),
             worker: None,
             run: 0,
+            first_segment: true,
             view: View::new(index, &job.name),
             job,
         }
@@ -127,12 +133,20 @@ fn machine_of(job: &Pipeline, at: Duration) -> Machine {
 
 impl Supervisor<'_> {
     fn attend(&mut self, inbox: &Receiver<Wake>) {
+        let mut turned = self.now();
         while !self.entries.iter().all(|entry| entry.machine.is_over()) {
             match inbox.recv_timeout(self.patience()) {
                 Ok(wake) => self.wake(wake),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            let now = self.now();
+            if now.saturating_sub(turned) > DEAF {
+                for i in 0..self.entries.len() {
+                    self.step(i, Input::Heard);
+                }
+            }
+            turned = now;
             self.tick();
         }
         for i in 0..self.entries.len() {
@@ -179,7 +193,7 @@ impl Supervisor<'_> {
                 match said {
                     _ if !current => {}
                     Said::Event(event) => self.event(pipeline, event),
-                    Said::Line(line) => self.line(pipeline, &line),
+                    Said::Line(line) => self.line(pipeline, &line.text),
                     Said::End => self.end(pipeline),
                 }
             }
@@ -211,7 +225,7 @@ impl Supervisor<'_> {
         if again {
             tracing::warn!("stopping at once: {}", open.join(", "));
         } else {
-            tracing::info!("closing {} (again to stop at once)", open.join(", "));
+            tracing::info!("closing {}; the same again stops at once", open.join(", "));
         }
         for i in 0..self.entries.len() {
             self.step(i, if again { Input::Kill } else { Input::Stop });
@@ -273,7 +287,11 @@ impl Supervisor<'_> {
                 return;
             }
             Event::Segment(segment) => {
-                tracing::debug!("{name}: closed {}", segment.path);
+                if std::mem::take(&mut entry.first_segment) {
+                    tracing::info!("{name}: first segment {}", segment.path);
+                } else {
+                    tracing::debug!("{name}: segment {}", segment.path);
+                }
                 entry.view.segment(segment, now);
             }
             Event::Paused { reason, path } => {
@@ -325,6 +343,7 @@ impl Supervisor<'_> {
             return;
         };
         entry.run += 1;
+        entry.first_segment = true;
         entry.view.worker_started(entry.run > 1);
         let (wake, run) = (self.wake.clone(), entry.run);
         let said = move |said| {
