@@ -130,7 +130,9 @@ impl<'a> Text<'a> {
         if let Some(problem) = unknown_element(element.factory, at.clone()) {
             return vec![problem];
         }
-        match gst::ElementFactory::make(element.factory).build() {
+        // A name of its own leaves the numbers to the names that GStreamer's parser gives.
+        let made = gst::ElementFactory::make(element.factory).name("checked");
+        match made.build() {
             Ok(made) => (element.properties.iter())
                 .filter_map(|property| self.property(&made, element.factory, property))
                 .collect(),
@@ -206,7 +208,8 @@ impl<'a> Text<'a> {
                  `gst-inspect-1.0` lists the pads of each"
             }
             Some(gst::ParseError::Syntax) => {
-                "elements are joined by `!`, properties are `name=value`, and blanks go in quotes"
+                "elements are joined by `!`, properties are `name=value`; quotes that were there \
+                 for a shell must go"
             }
             _ => "this is what GStreamer says",
         };

@@ -99,20 +99,15 @@ fn every_mistake_of_a_launch_text_is_reported_at_once() {
 #[test]
 fn what_gstreamer_takes_is_taken() {
     for text in [
-        "videotestsrc ! 'video/x-raw(memory:SystemMemory), width=(int)320' ! fakesink",
+        "videotestsrc ! video/x-raw(memory:SystemMemory), width=(int)320 ! fakesink",
         "videotestsrc ! tee name=t ! queue ! fakesink t. ! queue ! fakesink",
         "videotestsrc pattern=18 ! video/x-raw,format=I420 ! identity drop-probability=0.5 ! fakesink",
-        "\"filesrc location=\\\"a b.mp4\\\" ! qtdemux name=d d.video_0 ! queue ! fakesink\"",
+        "filesrc location=\"a b.mp4\" ! qtdemux name=d d.video_0 ! queue ! fakesink",
         "videotestsrc ! compositor name=c sink_0::xpos=3 ! fakesink videotestsrc ! c.",
         "( videotestsrc ! queue ) ! fakesink",
         "fakesrc sizetype=random ! queue max-size-time=18446744073709551615 ! fakesink",
     ] {
-        Validate::new(launch(
-            &format!(">-\n      {text}")
-                .replace('"', "")
-                .replace('\\', ""),
-        ))
-        .accepts();
+        Validate::new(launch(&format!(">-\n      {text}"))).accepts();
     }
 }
 

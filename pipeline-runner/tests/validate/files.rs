@@ -58,7 +58,9 @@ fn a_syntax_error_is_shown_where_it_is() {
             ":3:1",
             "second document",
         ),
-        ("pipelines:\n", ":1:11", "`pipelines` is no mapping"),
+        ("pipelines:\n", ":1:1", "`pipelines` is empty"),
+        ("pipelines: {}\n", ":1:1", "`pipelines` is empty"),
+        ("pipelines: []\n", ":1:12", "`pipelines` is no mapping"),
     ] {
         Validate::new(yaml).says(&[&format!("definition.yaml{at}"), why]);
     }

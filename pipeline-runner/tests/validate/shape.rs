@@ -57,7 +57,7 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_type() {
         (sourced("outputs: [ archive ]"), "6:", "expected a mapping"),
         (
             sourced("outputs:\n  - archive: { stream: [a] }"),
-            "7:26",
+            "7:28",
             "expected a text",
         ),
         (
@@ -80,7 +80,7 @@ fn a_missing_key_is_named_where_it_belongs() {
     for (yaml, at, why) in [
         (
             pipeline("source: { rtsp: { user: admin } }"),
-            "5:21",
+            "5:23",
             "missing key `uri`",
         ),
         (
@@ -178,7 +178,7 @@ fn names_that_can_be_no_folder_are_refused() {
         ("\"a\\0b\"", "contains a control character"),
         ("..", "begins with `.`"),
     ] {
-        for (key, column) in [("stream", 26), ("variant", 27)] {
+        for (key, column) in [("stream", 28), ("variant", 29)] {
             let yaml = sourced(&format!("outputs:\n  - archive: {{ {key}: {name} }}"));
             let at = format!("definition.yaml:7:{column}");
             Validate::new(yaml).says(&[&at, &format!("the {key} name"), why]);
