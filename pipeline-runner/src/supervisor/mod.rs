@@ -13,6 +13,7 @@ mod process;
 mod signals;
 mod view;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -257,6 +258,12 @@ impl Supervisor<'_> {
         };
         let over = |worker: &mut Worker| worker.status.is_some() && worker.silent;
         if let Some(worker) = entry.worker.take_if(over) {
+            if worker
+                .status
+                .is_some_and(|status| status.signal().is_some())
+            {
+                self.housekeeper.recover();
+            }
             let exit = exit_of(worker, entry.job.live);
             self.step(i, Input::Exited(exit));
         }
@@ -297,13 +304,13 @@ impl Supervisor<'_> {
             Event::Paused { reason, path } => {
                 tracing::warn!("{name}: recording pauses: {reason} ({path})");
                 entry.view.paused = true;
-                self.housekeeper.sweep();
+                self.housekeeper.make_room();
             }
             Event::Resumed => {
                 tracing::info!("{name}: recording goes on");
                 entry.view.paused = false;
             }
-            Event::DiskFull => self.housekeeper.sweep(),
+            Event::DiskFull => self.housekeeper.make_room(),
             Event::Log { level, message } => match level {
                 Level::Warn => tracing::warn!("{name}: {message}"),
                 Level::Info => tracing::info!("{name}: {message}"),
