@@ -35,6 +35,10 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// workers that were silent, but we who were deaf (stopped by Ctrl-Z, or a terminal that blocks).
 const DEAF: Duration = Duration::from_secs(3);
 
+/// Signals that come this soon after the first are the same request: `timeout`, `sudo` and others
+/// pass on a Ctrl-C that the terminal has delivered already.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
+
 /// What wakes the loop.
 enum Wake {
     /// A worker said something; `run` tells apart the workers of one pipeline.
@@ -65,7 +69,7 @@ pub fn run(definitions: &Definitions, show: &mut dyn FnMut(&View)) -> std::io::R
         entries: pipelines.map(|(i, job)| Entry::new(i, job)).collect(),
         housekeeper,
         ready: false,
-        stopping: false,
+        stopping: None,
         refreshed: Duration::ZERO,
         wake,
         show,
@@ -80,8 +84,8 @@ struct Supervisor<'a> {
     housekeeper: Housekeeper,
     /// Recovery is done.
     ready: bool,
-    /// A signal has asked to stop.
-    stopping: bool,
+    /// When a signal first asked to stop.
+    stopping: Option<Duration>,
     refreshed: Duration,
     wake: Sender<Wake>,
     show: &'a mut dyn FnMut(&View),
@@ -203,7 +207,7 @@ impl Supervisor<'_> {
 
     /// Lets the pipelines start, one after the other.
     fn start(&mut self) {
-        if self.ready || self.stopping {
+        if self.ready || self.stopping.is_some() {
             return;
         }
         self.ready = true;
@@ -216,7 +220,12 @@ impl Supervisor<'_> {
 
     /// The first request closes in good order, the second stops at once.
     fn stop(&mut self) {
-        let again = std::mem::replace(&mut self.stopping, true);
+        let now = self.now();
+        let first = *self.stopping.get_or_insert(now);
+        let again = first != now;
+        if again && now < first + SAME_REQUEST {
+            return;
+        }
         let open: Vec<&str> = self
             .entries
             .iter()

@@ -2,6 +2,7 @@
 //! What runs leave in an archive: whole files, whatever happened to the processes.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
 
@@ -98,4 +99,40 @@ fn retention_by_bytes_deletes_the_oldest_while_recording_goes_on() {
     let closed = runner.count("cam: segment ");
     runner.await_lines("cam: segment ", closed + 2);
     assert_eq!(runner.count("cam: starting"), 1, "{}", runner.said());
+}
+
+#[test]
+fn a_file_is_recorded_frame_for_frame_and_completes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clip = folder.path().join("clip.mp4");
+    let made = Command::new("ffmpeg")
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=320x240:rate=25",
+        ])
+        .args([
+            "-f", "lavfi", "-i", "sine", "-t", "3", "-c:v", "libx264", "-bf", "2",
+        ])
+        .args(["-g", "25", "-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(&clip)
+        .status();
+    assert!(made.expect("ffmpeg is installed").success());
+    let yaml = format!(
+        "archive: {{ root: FOLDER/archive }}\n\
+         pipelines:\n\
+         \x20 clip:\n\
+         \x20   source: {{ file: {{ path: {} }} }}\n\
+         \x20   outputs: [ archive: {{ target_duration: 1s }} ]\n",
+        clip.display()
+    );
+    let mut runner = Runner::start(&yaml);
+    assert_eq!(runner.await_code(), 0, "{}", runner.said());
+    assert_eq!(runner.count("clip: completed"), 1, "{}", runner.said());
+    let files = segments(&runner, "full");
+    let frames: u64 = files.iter().map(|file| decodable_frames(file)).sum();
+    assert_eq!(frames, 75, "{files:#?}\n{}", runner.said());
 }
