@@ -13,6 +13,9 @@ pub mod file;
 mod listing;
 pub mod name;
 mod read;
+pub mod recovery;
+pub mod retention;
+mod walk;
 
 pub use best::{Best, Piece};
 pub use coverage::{Coverage, Covered, Span};
@@ -20,6 +23,8 @@ pub use file::{Finished, SegmentFile};
 pub use listing::{MAX_REACH_NS, Segment, Stray};
 pub use name::{Container, Id, Kind, NameError, SegmentName};
 pub use read::{Archive, DEFAULT_CACHE_BYTES, GrowingNs};
+pub use recovery::{Measured, Outcome, Recovered, recover};
+pub use retention::{Policy, Report, Retention, free_bytes, sweep};
 
 #[cfg(test)]
 mod test_archive;

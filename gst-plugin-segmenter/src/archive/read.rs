@@ -14,7 +14,8 @@ use std::sync::atomic::Ordering;
 
 use super::cache::Cache;
 use super::listing::{Listing, MAX_REACH_NS, Segment, Stray, about, is_absent};
-use super::name::{Kind, check_folder_name, hour_folder, parse_hour_folder, variant_folder};
+use super::name::{Kind, check_folder_name, hour_folder, variant_folder};
+use super::walk::{folders, hours_in};
 use crate::utc::{HOUR_NS, UtcNs};
 
 /// The memory that listings of folders may take.
@@ -254,37 +255,4 @@ fn existing(folder: PathBuf) -> io::Result<PathBuf> {
         )),
         Err(error) => Err(about(&folder, error)),
     }
-}
-
-/// The hours for which there is a folder in a variant's, sorted.
-pub(super) fn hours_in(folder: &Path) -> io::Result<Vec<UtcNs>> {
-    let names = folders(folder)?;
-    let mut hours: Vec<UtcNs> = names
-        .iter()
-        .filter_map(|name| parse_hour_folder(name).ok())
-        .collect();
-    hours.sort_unstable();
-    Ok(hours)
-}
-
-/// The names of folders in a folder that may be names of ours, sorted.
-pub(super) fn folders(folder: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| about(folder, error))? {
-        let entry = entry.map_err(|error| about(folder, error))?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
-        // A stream may be a link to a folder on another disk.
-        let is_folder = match entry.file_type() {
-            Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
-            Ok(kind) => kind.is_dir(),
-            Err(_) => false,
-        };
-        if is_folder && check_folder_name("folder", &name).is_ok() {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }

@@ -76,7 +76,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn monotonic_ns() -> i64 {
+/// A clock that nobody sets, in nanoseconds since the first call.
+pub(super) fn monotonic_ns() -> i64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     i64::try_from(START.elapsed().as_nanos()).unwrap_or(i64::MAX)
 }

@@ -23,13 +23,17 @@ mod health;
 mod imp;
 mod mp4;
 mod mp4_output;
+mod mpegts;
 mod notice;
+mod output;
 mod recorder;
+mod segments;
 mod settings;
 mod stamps;
 mod start;
 mod stream;
 mod timeline;
+mod ts_output;
 
 pub use clock::WallClock;
 pub use settings::{Container, Fsync, TimeSource};

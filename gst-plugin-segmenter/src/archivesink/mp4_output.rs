@@ -16,51 +16,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::archive::Kind;
-use crate::media::{SegmentMark, Track};
 
 use super::growing::Place;
 use super::health::Health;
 use super::mp4::{Frame, Mp4Segment, WriteError};
 use super::notice::Outbox;
+use super::segments::{Ending, GRACE_NS, MOST_WAITING_BYTES, MOST_WAITING_NS, Plan, Progress};
 use crate::utc::UtcNs;
 
-/// A track that was silent for this long, in real time, is not waited for.
-pub const GRACE_NS: i64 = 500_000_000;
-/// Frames of this much time wait for a disk that refuses them.
-const MOST_WAITING_NS: i64 = 10_000_000_000;
-/// Frames of this many bytes wait for a disk that refuses them.
-const MOST_WAITING_BYTES: u64 = 32 << 20;
 /// Segments that may be open at once, so that no stream exhausts the file descriptors.
 const MOST_OPEN: usize = 64;
-
-/// A segment that is to begin.
-#[derive(Debug)]
-pub struct Plan {
-    /// What its mark says, its start among it.
-    pub mark: SegmentMark,
-    /// The streams that are in it, by number, each with its configuration.
-    pub tracks: Vec<(usize, Track)>,
-    /// By how much the clock stepped as it begins, in nanoseconds.
-    pub jump_ns: i64,
-}
-
-/// Where a segment ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Ending {
-    /// Its end: where sound belongs to the next one.
-    pub end: UtcNs,
-    /// What its name will say.
-    pub duration_ns: i64,
-}
-
-/// How far a stream has come, for segments that wait for it.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// UTC up to which it was heard; far in the future after its end.
-    pub heard: UtcNs,
-    /// When a frame last came, on the monotonic clock.
-    pub heard_at_ns: i64,
-}
 
 /// The open segments, oldest first; the last one is being recorded unless it has an ending.
 #[derive(Debug)]
@@ -108,7 +73,10 @@ impl Mp4Output {
         for open in &mut self.open {
             open.shift_ns = open.shift_ns.saturating_add(plan.jump_ns);
         }
-        let (streams, tracks) = plan.tracks.into_iter().unzip();
+        let tracks = plan.tracks.into_iter();
+        let (streams, tracks) = tracks
+            .filter_map(|planned| Some((planned.stream, planned.track?)))
+            .unzip();
         self.open.push_back(Open {
             segment: Mp4Segment::new(self.place.clone(), tracks, plan.mark),
             streams,

@@ -67,6 +67,16 @@ impl Outbox {
         }
     }
 
+    /// Takes over what another thread collected.
+    pub fn append(&mut self, other: &mut Self) {
+        self.notices.append(&mut other.notices);
+        let theirs = std::mem::take(&mut other.stats);
+        self.stats.segments += theirs.segments;
+        self.stats.bytes += theirs.bytes;
+        self.stats.late += theirs.late;
+        self.stats.dropped += theirs.dropped;
+    }
+
     /// Something was not as it should be.
     pub fn warn(&mut self, text: String) {
         self.notices.push(Notice::Warning(text));

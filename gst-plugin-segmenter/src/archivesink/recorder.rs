@@ -18,10 +18,11 @@ use crate::utc::UtcNs;
 
 use super::caps::{self, CapsError, Kind};
 use super::mp4::Frame;
-use super::mp4_output::{Ending, Mp4Output, Plan, Progress};
 use super::notice::{Notice, Outbox};
-use super::settings::{Settings, TimeSource};
-use super::stamps::{RawStamps, Stamper, Step};
+use super::output::Output;
+use super::segments::{Ending, Plan, PlannedTrack, Progress};
+use super::settings::{Container, Settings, TimeSource};
+use super::stamps::{RawStamps, Step};
 use super::stream::Stream;
 use super::timeline::{Source, Timeline};
 
@@ -58,7 +59,7 @@ pub struct Recorder {
     settings: Settings,
     timeline: Timeline,
     streams: Vec<Stream>,
-    output: Mp4Output,
+    output: Output,
     /// Start and wanted end of the segment being recorded.
     current: Option<Current>,
     /// When the first frame came, until recording starts; on the monotonic clock.
@@ -94,7 +95,7 @@ impl Current {
 
 impl Recorder {
     /// A recorder of one run.
-    pub fn new(settings: Settings, output: Mp4Output, run: [u8; 16]) -> Self {
+    pub fn new(settings: Settings, output: Output, run: [u8; 16]) -> Self {
         Self {
             settings,
             timeline: Timeline::default(),
@@ -126,24 +127,22 @@ impl Recorder {
     /// # Errors
     /// What is missing in the caps, and which element sets it.
     pub fn set_caps(&mut self, id: usize, new: &gst::Caps) -> Result<(), CapsError> {
-        let track = caps::track(new)?;
+        let track = match self.settings.container {
+            Container::Mp4 => Some(caps::track(new)?),
+            Container::MpegTs => None,
+        };
         let Some(stream) = self.streams.get_mut(id) else {
             return Ok(());
         };
-        if stream.track.as_ref() != Some(&track) {
-            // Frames of another configuration cannot be told from the old one's keyframes.
-            stream.changed = stream.track.is_some() || self.started;
+        let first = stream.caps.is_none();
+        if stream.configure(new, track) {
+            // Frames of another configuration do not decode from the old one's keyframes.
             stream.has_keyframe = false;
-            if stream.track.is_none() {
-                let nominal_ns = caps::nominal_duration_ns(new);
-                stream.stamper = Stamper::new(nominal_ns, caps::reorder_depth(new));
-            }
-            stream.track = Some(track);
+            stream.changed = self.started || !first;
             if self.started && stream.kind == Kind::Audio {
                 self.ask_for_keyframe(None);
             }
         }
-        stream_caps(&mut self.streams, id, new);
         Ok(())
     }
 
@@ -425,22 +424,13 @@ impl Recorder {
             run: self.run,
             sequence: self.sequence,
         };
-        let tracks = self
-            .streams
-            .iter()
-            .enumerate()
-            .filter(|(_, stream)| stream.live());
-        let tracks: Vec<_> = tracks
-            .filter_map(|(id, stream)| Some((id, stream.track.clone()?)))
-            .collect();
-        self.output.begin(
-            Plan {
-                mark,
-                jump_ns,
-                tracks,
-            },
-            previous,
-        );
+        let tracks = self.tracks();
+        let plan = Plan {
+            mark,
+            jump_ns,
+            tracks,
+        };
+        self.output.begin(plan, previous, now_ns, &mut self.outbox);
         self.sequence = self.sequence.wrapping_add(1);
         self.broken = false;
         let due = self.due(mark.origin);
@@ -452,6 +442,24 @@ impl Recorder {
         });
         self.ask_for_keyframe(self.timeline.running_ns(due));
         self.release_all(now_ns);
+    }
+
+    /// The streams that the next segment holds.
+    fn tracks(&self) -> Vec<PlannedTrack> {
+        let live = self
+            .streams
+            .iter()
+            .enumerate()
+            .filter(|(_, stream)| stream.live());
+        live.filter_map(|(id, stream)| {
+            Some(PlannedTrack {
+                stream: id,
+                kind: stream.kind,
+                track: stream.track.clone(),
+                caps: stream.caps.clone()?,
+            })
+        })
+        .collect()
     }
 
     /// When the segment that starts at `start` wants to end.
@@ -493,11 +501,5 @@ impl Recorder {
     fn settle(&mut self, now_ns: i64) {
         let progress: Vec<Progress> = self.streams.iter().map(Stream::progress).collect();
         self.output.settle(&progress, now_ns, &mut self.outbox);
-    }
-}
-
-fn stream_caps(streams: &mut [Stream], id: usize, caps: &gst::Caps) {
-    if let Some(stream) = streams.get_mut(id) {
-        stream.caps = Some(caps.clone());
     }
 }

@@ -8,8 +8,11 @@ use crate::archive;
 
 use super::growing::Place;
 use super::mp4_output::Mp4Output;
+use super::mpegts;
+use super::output::Output;
 use super::recorder::Recorder;
 use super::settings::{Container, Settings};
+use super::ts_output::TsOutput;
 
 /// A recorder for these settings.
 ///
@@ -17,7 +20,14 @@ use super::settings::{Container, Settings};
 /// Names the property that is missing or wrong, or the folder that cannot be written.
 pub fn recorder(settings: Settings) -> Result<Recorder, gst::ErrorMessage> {
     let place = Arc::new(place(&settings)?);
-    let output = Mp4Output::new(place, settings.chunk_duration_ns);
+    let chunk_ns = settings.chunk_duration_ns;
+    let output = match settings.container {
+        Container::Mp4 => Output::Mp4(Mp4Output::new(place, chunk_ns)),
+        Container::MpegTs => {
+            mpegts::check_elements()?;
+            Output::Ts(Box::new(TsOutput::new(place, chunk_ns)))
+        }
+    };
     let run = uuid::Uuid::new_v4().into_bytes();
     Ok(Recorder::new(settings, output, run))
 }

@@ -6,10 +6,10 @@ use std::collections::VecDeque;
 use crate::media::Track;
 use crate::utc::UtcNs;
 
-use super::caps::Kind;
+use super::caps::{Kind, nominal_duration_ns, reorder_depth};
 use super::mp4::Frame;
-use super::mp4_output::Progress;
 use super::notice::Outbox;
+use super::segments::Progress;
 use super::stamps::Stamper;
 
 /// A stream that is silent for this long, in real time, decides nothing any more.
@@ -22,10 +22,10 @@ const MOST_HELD_BYTES: usize = 16 << 20;
 pub struct Stream {
     /// Pictures or sound.
     pub kind: Kind,
-    /// Its configuration; `None` until its caps came.
-    pub track: Option<Track>,
-    /// Its caps, for the muxer of transport streams.
+    /// Its caps; `None` until they came.
     pub caps: Option<gst::Caps>,
+    /// What they mean, where the container is MP4.
+    pub track: Option<Track>,
     /// Its configuration changed since the current segment began.
     pub changed: bool,
     /// Its end came, or its pad was released.
@@ -46,8 +46,8 @@ impl Stream {
     pub fn new(kind: Kind) -> Self {
         Self {
             kind,
-            track: None,
             caps: None,
+            track: None,
             changed: false,
             ended: false,
             has_keyframe: false,
@@ -60,7 +60,21 @@ impl Stream {
 
     /// Frames can be expected of it.
     pub fn live(&self) -> bool {
-        self.track.is_some() && !self.ended
+        self.caps.is_some() && !self.ended
+    }
+
+    /// Takes new caps and tells whether they mean another configuration.
+    pub fn configure(&mut self, caps: &gst::Caps, track: Option<Track>) -> bool {
+        let same = match &track {
+            Some(_) => self.track == track,
+            None => self.caps.as_ref() == Some(caps),
+        };
+        if self.caps.is_none() {
+            self.stamper = Stamper::new(nominal_duration_ns(caps), reorder_depth(caps));
+        }
+        self.caps = Some(caps.clone());
+        self.track = track;
+        !same
     }
 
     /// Its next frame is to be expected soon: it is live and was not silent for long.

@@ -120,7 +120,10 @@ fn state(view: &View) -> String {
         } => {
             let wait = next.saturating_sub(view.now).as_secs();
             let error = crate::config::redact(error);
-            format!("waiting {wait} s after {attempt} failed attempts ({error})")
+            match attempt {
+                0 => format!("starts again in {wait} s"),
+                _ => format!("waiting {wait} s after {attempt} failed attempts ({error})"),
+            }
         }
         State::Draining => "closing".to_owned(),
         State::Stopped { .. } => "stopped".to_owned(),

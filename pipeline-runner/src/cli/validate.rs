@@ -43,6 +43,12 @@ fn validate(args: &Args) -> miette::Result<usize> {
     let definitions = config::load(&args.file)?;
     if !args.no_plugins {
         gst::init().map_err(|why| miette::miette!("GStreamer does not start: {why}"))?;
+        for registered in [
+            gstsegmenter::plugin_register_static(),
+            gstawscreds::plugin_register_static(),
+        ] {
+            registered.map_err(|why| miette::miette!("a plugin of this program: {why}"))?;
+        }
         config::check_elements(&definitions)?;
     }
     Ok(definitions.pipelines.len())

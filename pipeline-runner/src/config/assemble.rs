@@ -2,7 +2,7 @@
 //! From the YAML's shape to what is run: sources and outputs become texts in the syntax of
 //! `gst-launch-1.0`.
 //!
-//! Values are quoted on their way into a text, so that a password with a blank or a `!` in it
+//! Values are escaped on their way into a text, so that a password with a blank or a `!` in it
 //! stays a password.
 
 use std::fmt::Write as _;
@@ -10,21 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Build;
+use super::launch::escaped;
 use super::yaml::{self, Container, Fsync, Pattern, Protocols, TimeSource};
-
-/// A value of a property, quoted for a `gst-launch-1.0` text.
-pub(super) fn quoted(value: &str) -> String {
-    let mut text = String::with_capacity(value.len() + 2);
-    text.push('"');
-    for character in value.chars() {
-        if matches!(character, '"' | '\\') {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
-    text
-}
 
 /// The text of an `archivesink` for one output of the pipeline `stream`.
 pub(super) fn archive_sink(root: &Path, pipeline: &str, output: &yaml::ArchiveOutput) -> String {
@@ -38,9 +25,9 @@ pub(super) fn archive_sink(root: &Path, pipeline: &str, output: &yaml::ArchiveOu
         .map_or("source", |variant| &variant.value);
     let mut text = format!(
         "archivesink name=archive location={} stream={} variant={}",
-        quoted(&root.to_string_lossy()),
-        quoted(stream),
-        quoted(variant)
+        escaped(&root.to_string_lossy()),
+        escaped(stream),
+        escaped(variant)
     );
     let mut set = |property: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -79,7 +66,7 @@ pub(super) fn build(source: &yaml::Source, sink: String) -> Build {
         yaml::Source::Rtsp(rtsp) => (rtsp_source(rtsp), rtsp.tracks, false),
         yaml::Source::File(file) => (file_source(&file.path.value), file.tracks, true),
         yaml::Source::Uri(uri) => {
-            let text = format!("urisourcebin name=source uri={}", quoted(&uri.uri.value));
+            let text = format!("urisourcebin name=source uri={}", escaped(&uri.uri.value));
             (text, uri.tracks, is_file(&uri.uri.value))
         }
     };
@@ -124,7 +111,7 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
         .map_or(RTSP_LATENCY, |latency| latency.value.0);
     let mut text = format!(
         "rtspsrc name=source location={} add-reference-timestamp-meta=true latency={}",
-        quoted(&rtsp.uri.value),
+        escaped(&rtsp.uri.value),
         latency.as_millis()
     );
     match rtsp.protocols {
@@ -134,7 +121,7 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
     }
     for (property, value) in [("user-id", &rtsp.user), ("user-pw", &rtsp.password)] {
         if let Some(value) = value {
-            let _ = write!(text, " {property}={}", quoted(value));
+            let _ = write!(text, " {property}={}", escaped(value));
         }
     }
     text
@@ -148,7 +135,7 @@ fn file_source(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let uri = gst::glib::filename_to_uri(&absolute, None);
     let uri = uri.map_or_else(|_| format!("file://{}", absolute.display()), Into::into);
-    format!("urisourcebin name=source uri={}", quoted(&uri))
+    format!("urisourcebin name=source uri={}", escaped(&uri))
 }
 
 /// A synthetic camera: a picture with the UTC clock in it and a tone, encoded as cameras do.

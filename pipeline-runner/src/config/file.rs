@@ -113,6 +113,9 @@ pub(super) fn definitions(
 fn top_level(source: &Source, tree: &Spanned<Node>) -> Vec<Problem> {
     let whole = source.range(tree.referenced);
     let help = "a definition has `pipelines:` and mostly `archive:`";
+    if source.text.trim().is_empty() {
+        return vec![Problem::new(whole, "the file is empty").help(help)];
+    }
     if !matches!(tree.value, Node::Map(_)) {
         return vec![Problem::new(whole, "this is no definition").help(help)];
     }
@@ -130,19 +133,19 @@ fn top_level(source: &Source, tree: &Spanned<Node>) -> Vec<Problem> {
             problems.push(problem);
         }
     }
-    match tree
+    let pipelines = tree
         .value
-        .get("pipelines")
-        .map(|pipelines| (&pipelines.value, pipelines))
-    {
-        Some((Node::Map(_), _)) => {}
-        Some((_, pipelines)) => problems.push(
-            Problem::new(
-                source.range(pipelines.referenced),
-                "`pipelines` is no mapping",
-            )
-            .help("write a name and what it does: `front-door: { source: …, outputs: … }`"),
-        ),
+        .entries()
+        .iter()
+        .find(|(key, _)| key.value == "pipelines");
+    let like = "write a name and what it does: `front-door: { source: …, outputs: … }`";
+    match pipelines.map(|(key, node)| (key, &node.value, node.referenced)) {
+        Some((_, Node::Map(pipelines), _)) if !pipelines.is_empty() => {}
+        Some((key, Node::Map(_) | Node::Other, _)) => problems
+            .push(Problem::new(source.range(key.referenced), "`pipelines` is empty").help(like)),
+        Some((_, _, at)) => {
+            problems.push(Problem::new(source.range(at), "`pipelines` is no mapping").help(like));
+        }
         None if problems.is_empty() => {
             problems.push(Problem::new(whole, "missing key `pipelines`").help(help));
         }

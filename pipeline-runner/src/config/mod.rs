@@ -10,13 +10,17 @@
 mod assemble;
 mod check;
 mod compose;
+mod elements;
 mod file;
+mod launch;
 mod nearest;
+mod packages;
 mod problem;
 mod redact;
 mod section;
 mod tree;
 mod units;
+mod values;
 mod vars;
 mod yaml;
 
@@ -163,6 +167,12 @@ pub fn load(path: &Path) -> miette::Result<Definitions> {
 /// # Errors
 ///
 /// All that is wrong, each with its line and column.
-pub fn check_elements(_definitions: &Definitions) -> miette::Result<()> {
-    Ok(())
+pub fn check_elements(definitions: &Definitions) -> miette::Result<()> {
+    let mut problems = Vec::new();
+    for (name, pipeline) in &definitions.pipelines {
+        if let Some(origin) = definitions.origins.get(name) {
+            problems.extend(elements::pipeline(&definitions.source, pipeline, origin));
+        }
+    }
+    problem::report(&definitions.source, problems)
 }

@@ -2,7 +2,7 @@
 //! Which valid name a mistyped one was meant to be.
 
 /// Names farther away than this (1 is equal) are no help.
-const ALIKE: f64 = 0.8;
+const ALIKE: f64 = 0.7;
 /// More suggestions than this are no help.
 const AT_MOST: usize = 3;
 
@@ -28,10 +28,12 @@ pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>)
         .collect()
 }
 
-/// Likeness from 0 to 1. Swapped letters count little, a common beginning or length much.
+/// Likeness from 0 to 1: by the letters to change, swapped neighbours counting once; a name cut
+/// short is like the whole.
 fn likeness(a: &str, b: &str) -> f64 {
+    let cut_short = a.len() >= 3 && (b.starts_with(a) || (b.len() >= 3 && a.starts_with(b)));
     let edits = strsim::normalized_damerau_levenshtein(a, b);
-    edits.max(0.9 * strsim::jaro_winkler(a, b))
+    edits.max(if cut_short { ALIKE } else { 0.0 })
 }
 
 /// `did you mean `x`?`, if any name is near; then the valid names, if there are few.
@@ -74,7 +76,8 @@ mod tests {
         let keys = ["launch", "source", "outputs", "restart", "live"];
         assert_eq!(nearest("outputz", keys), ["outputs"]);
         assert_eq!(nearest("souce", keys), ["source"]);
-        assert_eq!(nearest("out", keys), Vec::<&str>::new());
+        assert_eq!(nearest("out", keys), ["outputs"]);
+        assert_eq!(nearest("in", keys), Vec::<&str>::new());
         assert_eq!(nearest("rtps", ["rtsp", "file", "test", "uri"]), ["rtsp"]);
         assert_eq!(
             nearest("x246enc", ["x264enc", "x265enc", "vp8enc"]),

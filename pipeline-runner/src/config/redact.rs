@@ -4,23 +4,17 @@
 //! Cameras carry their password in the URI, cloud elements in properties; both end up in errors,
 //! logs and graphs unless every text goes through here.
 
-/// Properties whose value is a secret, in any element.
-const SECRET_PROPERTIES: [&str; 14] = [
-    "user-pw",
+/// Names of properties whose value is a secret, in any element.
+const SECRET_NAMES: [&str; 6] = [
     "user-id",
-    "password",
-    "passwd",
-    "pass",
-    "passphrase",
-    "secret",
-    "secret-key",
-    "secret-access-key",
+    "proxy-id",
     "access-key",
     "access-key-id",
-    "session-token",
-    "token",
-    "proxy-pw",
+    "secret-key",
+    "secret-access-key",
 ];
+/// Ends of such names.
+const SECRET_ENDS: [&str; 6] = ["-pw", "password", "passwd", "passphrase", "secret", "token"];
 
 /// What stands in place of a secret.
 const MASK: char = '*';
@@ -52,6 +46,12 @@ pub(super) fn mask(text: &str) -> String {
     out
 }
 
+/// Whether the values of a property of this name are secrets.
+pub(super) fn is_secret(property: &str) -> bool {
+    let name = property.to_ascii_lowercase().replace('_', "-");
+    SECRET_NAMES.contains(&name.as_str()) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
+}
+
 /// Byte ranges of the secrets in `text`, in order, not overlapping.
 fn secrets(text: &str) -> Vec<(usize, usize)> {
     let mut found = user_infos(text);
@@ -67,23 +67,41 @@ fn secrets(text: &str) -> Vec<(usize, usize)> {
     merged
 }
 
-/// The `user:password` between `://` and the last `@` of each authority (RFC 3986, 3.2.1; a
-/// password with a bare `@` in it is not valid there, but common).
+/// The `user:password` of each URI (RFC 3986, 3.2.1).
 fn user_infos(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = text.get(from..).and_then(|rest| rest.find("://")) {
-        let start = from + at + 3;
-        let rest = text.get(start..).unwrap_or_default();
-        let end = rest
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
-            .unwrap_or(rest.len());
-        if let Some(length) = rest.get(..end).and_then(|authority| authority.rfind('@')) {
-            found.push((start, start + length));
-        }
-        from = start;
+    for (at, separator) in text.match_indices("://") {
+        let start = at + separator.len();
+        let uri = text.get(start..).unwrap_or_default();
+        let uri = uri
+            .get(..word_length(uri, &['"', '\'']))
+            .unwrap_or_default();
+        let authority = uri.split(['/', '?', '#']).next().unwrap_or_default();
+        // A password with a bare `/` or `@` in it is not valid there, but common: what looks like
+        // a port and is no number is taken for the beginning of one.
+        let port = authority
+            .rsplit(':')
+            .next()
+            .filter(|_| authority.contains(':'));
+        let no_port = port.is_some_and(|port| port.chars().any(|c| !c.is_ascii_digit()));
+        let end = match authority.rfind('@') {
+            None if no_port => uri.rfind('@'),
+            in_authority => in_authority,
+        };
+        found.extend(end.map(|length| (start, start + length)));
     }
     found
+}
+
+/// How long the word at the start of `text` is: up to a blank or one of `ends`, escaped ones not.
+fn word_length(text: &str, ends: &[char]) -> usize {
+    let mut escaped = false;
+    let end = text.find(|c: char| {
+        let is_end = !escaped && (c.is_whitespace() || ends.contains(&c));
+        escaped = c == '\\' && !escaped;
+        is_end
+    });
+    end.unwrap_or(text.len())
 }
 
 /// The values of secret properties: `name=value`, `name="a value"`, `name: value`.
@@ -99,12 +117,7 @@ fn property_values(text: &str) -> Vec<(usize, usize)> {
                     .and_then(|s| s.chars().next())
                     .map_or(1, char::len_utf8)
             });
-        let name = before
-            .get(name_start..)
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-            .replace('_', "-");
-        if SECRET_PROPERTIES.contains(&name.as_str()) {
+        if is_secret(before.get(name_start..).unwrap_or_default()) {
             found.extend(value_range(text, at + 1));
         }
     }
@@ -131,11 +144,54 @@ fn value_range(text: &str, from: usize) -> Option<(usize, usize)> {
             (start + 1, start + 1 + length)
         }
         None => {
-            let length = value
-                .find(|c: char| c.is_whitespace() || matches!(c, ',' | '}' | '&' | ';'))
-                .unwrap_or(value.len());
+            let length = word_length(value, &[',', '}', '&', ';']);
             (start, start + length)
         }
     };
     (end > start).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_survives_in_any_way_of_writing_it() {
+        for text in [
+            "rtspsrc location=rtsp://admin:hunter2@10.0.0.1/stream ! fakesink",
+            "location=\"rtsp://admin:hunter2@cam:554/a?b=c\"",
+            "rtsp://hunter2@cam/",
+            "rtsp://admin:hun/hunter2@cam/x",
+            "rtsp://admin:p@hunter2@cam/x",
+            "rtsp://admin:hunter2\\ hunter2@cam/x",
+            "rtspsrc user-id=hunter2 user-pw=hunter2 latency=1",
+            "rtspsrc user-pw = \"hunter2 and \\\" hunter2\" ! x",
+            "user-pw=hunter2\\ hunter2 ! x",
+            "password: hunter2",
+            "{ user: admin, password: \"hunter2\" }",
+            "kvssink access-key='hunter2' secret-key=hunter2",
+            "SESSION_TOKEN=hunter2",
+            "https://x/y?token=hunter2&z=1",
+        ] {
+            let shown = redact(text);
+            assert!(!shown.contains("hunter2"), "{text} -> {shown}");
+            let masked = mask(text);
+            assert!(!masked.contains("hunter2"), "{text} -> {masked}");
+            assert_eq!(masked.len(), text.len(), "{masked}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "rtspsrc location=rtsp://cam:554/stream?channel=1 latency=200",
+            "https://example.org/a@b?mail=c@d",
+            "videotestsrc ! video/x-raw,width=640 ! x264enc pass=quant",
+            "file:///srv/a@b.mp4",
+            "access-key=",
+        ] {
+            assert_eq!(redact(text), text);
+            assert_eq!(mask(text), text);
+        }
+    }
 }

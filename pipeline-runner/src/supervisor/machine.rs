@@ -13,8 +13,9 @@ use crate::worker::protocol::{Class, Failure, Flow};
 
 /// How long a worker may take to close when asked to: its own limits, and one second more.
 pub const CLOSE_LIMIT: Duration = Duration::from_secs(16);
-/// A worker that has said nothing for this long beyond what its own watchdog allows is hung.
-const SILENCE_GRACE: Duration = Duration::from_secs(5);
+/// A worker that has said nothing for this long beyond what its own watchdog allows is hung: it
+/// may be closing after a fault, which takes it six seconds at most.
+const SILENCE_GRACE: Duration = Duration::from_secs(8);
 
 /// Where a pipeline stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ pub enum State {
     Stalled,
     /// Waiting for the next attempt.
     BackingOff {
-        /// How many attempts have failed since buffers last flowed steadily.
+        /// How many attempts have failed since buffers last flowed steadily; 0 after a clean end.
         attempt: u32,
         /// When the next one starts.
         next: Duration,
@@ -272,20 +273,35 @@ impl Machine {
             return;
         }
         let failure = match (killed, exit) {
+            (Some(_), Exit::Failed(failure)) if failure.class == Class::Definition => failure,
             (Some(why), _) => Failure::passing(why),
             (None, Exit::Eos { live: false }) => {
-                self.state = State::Completed;
+                self.after_clean_end(now, State::Completed, jitter);
                 return;
             }
             (None, Exit::Eos { live: true }) => Failure::passing("the live source ended (EOS)"),
-            (None, Exit::Closed) if self.rules.restart.policy != Policy::Always => {
-                self.state = State::Stopped { clean: true };
+            (None, Exit::Closed) => {
+                self.after_clean_end(now, State::Stopped { clean: true }, jitter);
                 return;
             }
-            (None, Exit::Closed) => Failure::passing("closed, though nobody here asked for it"),
             (None, Exit::Failed(failure)) => failure,
         };
         self.after_failure(now, failure, jitter);
+    }
+
+    /// The source ended, or somebody asked the worker to close: over, unless it runs always.
+    fn after_clean_end(&mut self, now: Duration, over: State, jitter: f64) {
+        let restart = self.rules.restart;
+        if restart.policy != Policy::Always {
+            self.state = over;
+            return;
+        }
+        self.failures = 0;
+        self.state = State::BackingOff {
+            attempt: 0,
+            next: now + backoff::delay(restart.initial, restart.max, 0, jitter),
+            error: "ended and runs always".to_owned(),
+        };
     }
 
     fn after_failure(&mut self, now: Duration, failure: Failure, jitter: f64) {

@@ -145,14 +145,31 @@ fn a_camera_that_refuses_the_password_is_asked_rarely_from_the_start() {
 
 #[test]
 fn the_end_of_a_file_completes_and_the_end_of_a_live_source_is_a_fault() {
-    for policy in [Policy::Always, Policy::OnFailure, Policy::Never] {
+    for policy in [Policy::OnFailure, Policy::Never] {
         let mut machine = running(policy, Duration::ZERO);
         machine.step(SECOND, Input::Exited(Exit::Eos { live: false }), 0.5);
         assert_eq!(machine.state(), &State::Completed);
     }
     let mut machine = running(Policy::OnFailure, Duration::ZERO);
     machine.step(SECOND, Input::Exited(Exit::Eos { live: true }), 0.5);
-    assert!(matches!(machine.state(), State::BackingOff { .. }));
+    assert!(matches!(
+        machine.state(),
+        State::BackingOff { attempt: 1, .. }
+    ));
+}
+
+#[test]
+fn a_file_that_runs_always_starts_again_after_the_first_delay_every_time() {
+    let mut machine = running(Policy::Always, Duration::ZERO);
+    for round in 0..10 {
+        let now = 100 * SECOND * round;
+        machine.step(now, Input::Exited(Exit::Eos { live: false }), 1.0);
+        assert_eq!(wait(&machine, now), SECOND);
+        assert_eq!(
+            machine.step(now + SECOND, Input::Tick, 1.0),
+            Some(Action::Start)
+        );
+    }
 }
 
 #[test]
@@ -189,17 +206,17 @@ fn the_restart_policy_decides_what_follows_a_fault_and_what_a_polite_end() {
 #[test]
 fn a_hung_worker_is_killed_once_and_then_started_again() {
     let mut machine = running(Policy::Always, Duration::ZERO);
-    assert_eq!(machine.step(14 * SECOND, Input::Tick, 0.5), None);
+    assert_eq!(machine.step(17 * SECOND, Input::Tick, 0.5), None);
     assert_eq!(
-        machine.step(15 * SECOND, Input::Tick, 0.5),
+        machine.step(18 * SECOND, Input::Tick, 0.5),
         Some(Action::Kill)
     );
     assert_eq!(
-        machine.step(16 * SECOND, Input::Tick, 0.5),
+        machine.step(19 * SECOND, Input::Tick, 0.5),
         None,
         "once is enough"
     );
-    fail(&mut machine, 17 * SECOND, 0.5);
+    fail(&mut machine, 20 * SECOND, 0.5);
     match machine.state() {
         State::BackingOff { error, .. } => assert!(error.contains("hung"), "{error}"),
         other => panic!("{other:?}"),
@@ -209,9 +226,9 @@ fn a_hung_worker_is_killed_once_and_then_started_again() {
 #[test]
 fn a_worker_that_hangs_while_starting_gets_the_time_a_start_may_take() {
     let mut machine = started(Policy::Always, Duration::ZERO);
-    assert_eq!(machine.step(24 * SECOND, Input::Tick, 0.5), None);
+    assert_eq!(machine.step(27 * SECOND, Input::Tick, 0.5), None);
     assert_eq!(
-        machine.step(25 * SECOND, Input::Tick, 0.5),
+        machine.step(28 * SECOND, Input::Tick, 0.5),
         Some(Action::Kill)
     );
 }
@@ -220,8 +237,8 @@ fn a_worker_that_hangs_while_starting_gets_the_time_a_start_may_take() {
 fn a_sign_of_life_puts_the_kill_off() {
     let mut machine = running(Policy::Always, Duration::ZERO);
     machine.step(14 * SECOND, Input::Heard, 0.5);
-    assert_eq!(machine.step(15 * SECOND, Input::Tick, 0.5), None);
-    assert_eq!(machine.deadline(), Some(29 * SECOND));
+    assert_eq!(machine.step(18 * SECOND, Input::Tick, 0.5), None);
+    assert_eq!(machine.deadline(), Some(32 * SECOND));
 }
 
 #[test]

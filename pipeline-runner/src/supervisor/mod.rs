@@ -102,7 +102,6 @@ struct Worker {
     silent: bool,
     /// How it says that it ended.
     reported: Option<Exit>,
-    live: bool,
 }
 
 impl Entry {
@@ -273,12 +272,6 @@ impl Supervisor<'_> {
                 self.step(i, Input::Flow(&flow));
                 return;
             }
-            Event::Playing { live } => {
-                tracing::debug!("{name}: playing{}", if live { ", live" } else { "" });
-                if let Some(worker) = &mut entry.worker {
-                    worker.live = live;
-                }
-            }
             Event::Segment(segment) => {
                 tracing::debug!("{name}: closed {}", segment.path);
                 entry.view.segment(segment, now);
@@ -349,7 +342,6 @@ impl Supervisor<'_> {
                     status: None,
                     silent: false,
                     reported: None,
-                    live: false,
                 });
             }
             Err(error) => {
@@ -371,7 +363,6 @@ impl Supervisor<'_> {
 
 /// What a worker's end meant: what it said, else what its exit status says.
 fn exit_of(worker: Worker, live: bool) -> Exit {
-    let live = live || worker.live;
     match (worker.reported, worker.status) {
         (Some(Exit::Eos { .. }), _) => Exit::Eos { live },
         (Some(exit), _) => exit,
@@ -393,6 +384,10 @@ fn log_state(name: &str, state: &State, now: Duration) {
             error,
         } => {
             let wait = next.saturating_sub(now).as_secs_f64();
+            if *attempt == 0 {
+                tracing::info!("{name}: {error}; starts again in {wait:.1} s");
+                return;
+            }
             tracing::warn!("{name}: {error}; attempt {attempt} failed, the next in {wait:.1} s");
         }
         State::Draining => tracing::info!("{name}: closing"),

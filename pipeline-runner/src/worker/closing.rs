@@ -17,12 +17,14 @@ pub const EOS_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the way to NULL may take.
 pub const NULL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Sends EOS in at the sources, from where it follows the last buffer to the sinks.
+/// Sends EOS in at the sources, from where it follows the last buffer to the sinks. To each source
+/// apart: one that is stuck must not keep the others from ending.
 pub fn send_eos(pipeline: &gst::Pipeline) {
-    let pipeline = pipeline.clone();
-    apart("eos", move || {
-        pipeline.send_event(gst::event::Eos::new());
-    });
+    for source in pipeline.iterate_sources().into_iter().flatten() {
+        apart("eos", move || {
+            source.send_event(gst::event::Eos::new());
+        });
+    }
 }
 
 /// Sends EOS into these pads of sinks: for a source that is stuck and passes nothing on.

@@ -21,11 +21,6 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    /// The pipeline reached PLAYING.
-    Playing {
-        /// The source produces in its own time (a camera, not a file).
-        live: bool,
-    },
     /// What went through the sinks' pads; once a second, and the worker's sign of life.
     Flow(Flow),
     /// A segment of the archive was closed.

@@ -108,16 +108,8 @@ impl<'a> Session<'a> {
     }
 
     fn play(&mut self) -> Result<(), Failure> {
-        // By way of PAUSED, since only this step tells whether the source is live.
-        let live = match self.pipeline.set_state(gst::State::Paused) {
-            Ok(success) => success == gst::StateChangeSuccess::NoPreroll,
-            Err(_) => return Err(self.first_error()),
-        };
         match self.pipeline.set_state(gst::State::Playing) {
-            Ok(_) => {
-                self.reporter.send(&Event::Playing { live });
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(_) => Err(self.first_error()),
         }
     }
