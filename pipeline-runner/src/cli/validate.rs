@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config;
+use crate::gstreamer;
 
 /// Reports for files and journals are not wrapped: they are searched.
 const UNWRAPPED_COLUMNS: usize = 400;
@@ -42,13 +43,7 @@ pub fn main(args: &Args) -> ExitCode {
 fn validate(args: &Args) -> miette::Result<usize> {
     let definitions = config::load(&args.file)?;
     if !args.no_plugins {
-        gst::init().map_err(|why| miette::miette!("GStreamer does not start: {why}"))?;
-        for registered in [
-            gstsegmenter::plugin_register_static(),
-            gstawscreds::plugin_register_static(),
-        ] {
-            registered.map_err(|why| miette::miette!("a plugin of this program: {why}"))?;
-        }
+        gstreamer::start()?;
         config::check_elements(&definitions)?;
     }
     Ok(definitions.pipelines.len())
