@@ -290,7 +290,10 @@ impl<'a> Session<'a> {
             buffers: self.totals.buffers,
             frames: self.totals.frames,
             bytes: self.totals.bytes,
-            archive: archive_stats(&self.pipeline),
+            // Before there is anything to record, they would only tell defaults.
+            archive: (self.totals.buffers > 0)
+                .then(|| archive_stats(&self.pipeline))
+                .flatten(),
         }));
     }
 }
