@@ -1,2 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the tests that cross crates share: cameras, clips, decoders.
+//! What the tests that cross crates share: cameras, clips, frames, decoders, browsers.
+//!
+//! Everything here panics with a sentence when it cannot do its work: a test has no better answer,
+//! and the sentence is what its reader needs.
+
+pub mod camera;
+pub mod clips;
+pub mod frames;
+pub mod pace;

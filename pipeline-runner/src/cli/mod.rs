@@ -4,6 +4,8 @@
 //! Exit codes: 0 ok, 1 failed at run time, 2 usage, 78 (`EX_CONFIG`) bad definition.
 
 mod archive;
+mod logging;
+mod progress;
 mod run;
 mod validate;
 
@@ -13,6 +15,8 @@ use clap::{Parser, Subcommand};
 
 /// Failed at run time.
 pub const EXIT_FAILED: u8 = 1;
+/// The command line is wrong (as `clap` exits).
+pub const EXIT_USAGE: u8 = 2;
 /// The definition is wrong; restarting will not help (`EX_CONFIG` of sysexits).
 pub const EXIT_DEFINITION: u8 = 78;
 

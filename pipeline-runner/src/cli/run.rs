@@ -1,13 +1,110 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `pipeline-runner run`.
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+
+use super::progress::{Progress, counted};
+use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
+use crate::config::{self, Definitions};
+use crate::gstreamer;
+use crate::supervisor::machine::State;
+use crate::supervisor::{self, View};
+use crate::worker::protocol::Class;
+
+/// Reports for files and journals are not wrapped: they are searched.
+const UNWRAPPED_COLUMNS: usize = 400;
 
 /// Arguments of `run`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The definition; `-` is standard input
+    file: PathBuf,
+    /// Which log lines to show, as in RUST_LOG: `debug`, `warn`, …
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Log lines only, even on a terminal
+    #[arg(long)]
+    plain: bool,
+}
 
 /// Runs the subcommand.
-pub fn main(_args: &Args) -> ExitCode {
-    ExitCode::from(super::EXIT_FAILED)
+pub fn main(args: &Args) -> ExitCode {
+    let definitions = match prepare(args) {
+        Ok(definitions) => definitions,
+        Err(report) => {
+            complain(&report);
+            return ExitCode::from(EXIT_DEFINITION);
+        }
+    };
+    let mut progress = Progress::new(definitions.pipelines.keys(), args.plain);
+    let colour = !args.plain && std::io::stderr().is_terminal();
+    if let Err(report) = logging::start(args.log.as_deref(), progress.live(), colour) {
+        eprintln!("{report:?}");
+        return ExitCode::from(super::EXIT_USAGE);
+    }
+    announce(&definitions);
+    let views = supervisor::run(&definitions, &mut |view| progress.show(view));
+    progress.clear();
+    match views {
+        Ok(views) => conclude(&views),
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+/// Says what is wrong, with the place in the file.
+fn complain(report: &miette::Report) {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
+    eprint!("{}", config::explain(report, colour, columns));
+}
+
+/// Checks everything before anything starts.
+fn prepare(args: &Args) -> miette::Result<Definitions> {
+    let definitions = config::load(&args.file)?;
+    gstreamer::start()?;
+    config::check_elements(&definitions)?;
+    Ok(definitions)
+}
+
+fn announce(definitions: &Definitions) {
+    let names: Vec<&str> = definitions.pipelines.keys().map(String::as_str).collect();
+    let count = counted(names.len() as u64, "pipeline");
+    let file = definitions.path.display();
+    tracing::info!("{file}: running {count}: {}", names.join(", "));
+    if let Some(archive) = &definitions.archive {
+        let root = std::path::absolute(&archive.root).unwrap_or_else(|_| archive.root.clone());
+        tracing::info!("the archive grows in {}", root.display());
+    }
+}
+
+/// Says what became of each pipeline, and chooses the exit code.
+fn conclude(views: &[View]) -> ExitCode {
+    for view in views {
+        tracing::info!(
+            "{}: {}, {}, {}",
+            view.name,
+            counted(view.segments, "segment"),
+            HumanBytes(view.bytes),
+            counted(view.restarts, "restart")
+        );
+    }
+    exit_code(views.iter().map(|view| &view.state))
+}
+
+/// 78 where a definition was wrong, 1 where a pipeline failed or was cut off, else 0.
+fn exit_code<'a>(states: impl Iterator<Item = &'a State>) -> ExitCode {
+    let code = states.map(|state| match state {
+        State::Failed(failure) if failure.class == Class::Definition => EXIT_DEFINITION,
+        State::Failed(_) | State::Stopped { clean: false } => EXIT_FAILED,
+        _ => 0,
+    });
+    ExitCode::from(code.max().unwrap_or(0))
 }

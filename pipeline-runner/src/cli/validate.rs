@@ -1,13 +1,50 @@
 // SPDX-License-Identifier: MPL-2.0
-//! `pipeline-runner validate`.
+//! `pipeline-runner validate`: says everything that is wrong with a definition and starts nothing.
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+use crate::config;
+use crate::gstreamer;
+
+/// Reports for files and journals are not wrapped: they are searched.
+const UNWRAPPED_COLUMNS: usize = 400;
 
 /// Arguments of `validate`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The definition (`-`: standard input)
+    #[arg(value_name = "FILE.yaml")]
+    file: PathBuf,
+    /// Leaves out elements, properties and their values: for machines without the plugins
+    #[arg(long)]
+    no_plugins: bool,
+}
 
 /// Runs the subcommand.
-pub fn main(_args: &Args) -> ExitCode {
-    ExitCode::from(super::EXIT_FAILED)
+pub fn main(args: &Args) -> ExitCode {
+    match validate(args) {
+        Ok(pipelines) => {
+            let plural = if pipelines == 1 { "" } else { "s" };
+            println!("{}: ok, {pipelines} pipeline{plural}", args.file.display());
+            ExitCode::SUCCESS
+        }
+        Err(report) => {
+            let terminal = std::io::stderr().is_terminal();
+            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+            let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
+            eprint!("{}", config::explain(&report, colour, columns));
+            ExitCode::from(super::EXIT_DEFINITION)
+        }
+    }
+}
+
+fn validate(args: &Args) -> miette::Result<usize> {
+    let definitions = config::load(&args.file)?;
+    if !args.no_plugins {
+        gstreamer::start()?;
+        config::check_elements(&definitions)?;
+    }
+    Ok(definitions.pipelines.len())
 }

@@ -1,2 +1,180 @@
 // SPDX-License-Identifier: MPL-2.0
-//! config.
+//! YAML to checked definitions, with the line and column of what is wrong.
+//!
+//! Whoever runs tens of pipelines unattended must learn of a mistake before anything starts, at
+//! the place where it was made, with what would be right beside it. So this room reads a file,
+//! puts in `${VARIABLES}`, checks everything that can be checked without starting anything, and
+//! hands over types that need no more checking. [`load`] needs no GStreamer; [`check_elements`]
+//! asks it about every element, property and value.
+
+mod assemble;
+mod check;
+mod compose;
+mod elements;
+mod file;
+mod launch;
+mod nearest;
+mod packages;
+mod problem;
+mod redact;
+mod section;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
+mod values;
+mod vars;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use compose::{Branch, Tracks, branch, sink_pad};
+pub use problem::explain;
+pub use redact::redact;
+
+/// A checked file.
+#[derive(Debug)]
+pub struct Definitions {
+    /// The file, as it was named.
+    pub path: PathBuf,
+    /// The archive that pipelines record into, if there is one.
+    pub archive: Option<Archive>,
+    /// The pipelines by name.
+    pub pipelines: BTreeMap<String, Pipeline>,
+    source: problem::Source,
+    origins: BTreeMap<String, check::Origin>,
+}
+
+/// Where recordings go and how long they stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    /// The archive's folder; a relative one is relative to the current directory.
+    pub root: PathBuf,
+    /// What may be deleted, and when.
+    pub retention: Retention,
+}
+
+/// Limits above which the oldest segments go; none means nothing is ever deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Segments older than this go.
+    pub age: Option<Duration>,
+    /// The archive takes no more than this many bytes.
+    pub bytes: Option<u64>,
+    /// The file system keeps at least this many bytes free.
+    pub min_free: Option<u64>,
+}
+
+/// One pipeline, ready to be built.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// Its name in the file.
+    pub name: String,
+    /// What to build.
+    pub build: Build,
+    /// Whether the source is live: its end of stream is a failure, and silence a stall.
+    pub live: bool,
+    /// When to start again.
+    pub restart: Restart,
+    /// No buffer for this long is a failure (live pipelines).
+    pub stall_timeout: Duration,
+    /// No first buffer within this time is a failure.
+    pub start_timeout: Duration,
+    /// Variables the worker's process needs in its environment (`TZ=UTC` for a burned-in clock).
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How a pipeline is built. Texts are in the syntax of `gst-launch-1.0`, with secrets in them:
+/// `Debug` prints them redacted.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Build {
+    /// The text is the whole pipeline.
+    Launch(String),
+    /// Which streams there are is known only when the source runs.
+    ///
+    /// The worker builds `source` (one element with sometimes pads); behind each pad it puts what
+    /// [`branch`] says for its caps; each parsed stream that results goes to the request pad of
+    /// `sink` that [`sink_pad`] names, others are ignored with one log line.
+    Dynamic {
+        /// Text of the source element.
+        source: String,
+        /// Text of the sink element.
+        sink: String,
+        /// Which media to take.
+        tracks: Tracks,
+        /// Put a `clocksync` in front of each pad of the sink: a file plays at its own pace.
+        paced: bool,
+    },
+}
+
+/// When to start a pipeline again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// After what.
+    pub policy: Policy,
+    /// The first delay.
+    pub initial: Duration,
+    /// The longest delay.
+    pub max: Duration,
+    /// So long flowing buffers make the next delay the first again.
+    pub reset_after: Duration,
+}
+
+/// After what a pipeline is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// After any end, a clean one included.
+    Always,
+    /// After a failure only.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+impl Build {
+    /// The texts in it, for logs: without secrets.
+    pub fn redacted(&self) -> String {
+        match self {
+            Self::Launch(text) => redact(text),
+            Self::Dynamic { source, sink, .. } => format!("{} ! {}", redact(source), redact(sink)),
+        }
+    }
+}
+
+impl fmt::Debug for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+/// Reads a file (`-` is standard input), puts in variables, and checks everything that needs no
+/// GStreamer.
+///
+/// # Errors
+///
+/// All that is wrong, each with its line and column.
+pub fn load(path: &Path) -> miette::Result<Definitions> {
+    let text = file::read(path)?;
+    file::definitions(path, text, &|name| std::env::var(name).ok())
+}
+
+/// Checks every element, property and value; starts nothing. Needs `gst::init` and the plugins.
+///
+/// # Errors
+///
+/// All that is wrong, each with its line and column.
+pub fn check_elements(definitions: &Definitions) -> miette::Result<()> {
+    let mut problems = Vec::new();
+    for (name, pipeline) in &definitions.pipelines {
+        if let Some(origin) = definitions.origins.get(name) {
+            problems.extend(elements::pipeline(&definitions.source, pipeline, origin));
+        }
+    }
+    problem::report(&definitions.source, problems)
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MPL-2.0
+//! One `mpegtsmux` and what feeds it: frames in, transport stream packets out.
+//!
+//! A single muxer runs through many segments, so that continuity counters, PCR and PTS go on over
+//! their borders and `cat` of neighbours is a clean transport stream. A border travels with the
+//! stream: a `GstForceKeyUnit` event before the keyframe makes the parser repeat the parameter
+//! sets and the muxer repeat PAT and PMT, and comes out of the muxer right before them.
+//!
+//! PTS starts as UTC in 90 kHz ticks, modulo 2^33, plus the muxer's own constant hour, and then
+//! runs on without a step; where a segment's first frame is in UTC, its name says.
+//!
+//! Each input has a `queue` without limits: the muxer waits until every input has something, and
+//! the recorder must never wait for the muxer. An input that is silent is told so by GAP events.
+
+use gst::prelude::*;
+
+use super::caps::Kind;
+use super::mp4::Frame;
+use super::segments::PlannedTrack;
+
+/// A running muxer.
+#[derive(Debug)]
+pub struct Muxer {
+    pipeline: gst::Pipeline,
+    inputs: Vec<Input>,
+    /// Keeps the receiving pad alive.
+    _output: gst::Pad,
+    borders: u32,
+}
+
+#[derive(Debug)]
+struct Input {
+    stream: usize,
+    kind: Kind,
+    caps: gst::Caps,
+    pad: gst::Pad,
+    ended: bool,
+}
+
+/// Checks that the elements are installed.
+///
+/// # Errors
+/// Names the one that is not, and the package that has it.
+pub fn check_elements() -> Result<(), gst::ErrorMessage> {
+    for (element, package) in [
+        ("mpegtsmux", "gstreamer1.0-plugins-bad"),
+        ("h264parse", "gstreamer1.0-plugins-bad"),
+        ("queue", "libgstreamer1.0-0"),
+    ] {
+        if gst::ElementFactory::find(element).is_none() {
+            return Err(gst::error_msg!(
+                gst::CoreError::MissingPlugin,
+                ["container=mpegts needs the element {element}; Debian has it in {package}"]
+            ));
+        }
+    }
+    Ok(())
+}
+
+impl Muxer {
+    /// Starts a muxer for these tracks, whose packets and borders go to `output`.
+    ///
+    /// # Errors
+    /// What could not be made or linked.
+    pub fn start(tracks: &[PlannedTrack], output: gst::Pad) -> Result<Self, gst::glib::BoolError> {
+        let pipeline = gst::Pipeline::new();
+        let mux = gst::ElementFactory::make("mpegtsmux").build()?;
+        if tracks.iter().all(|track| track.kind == Kind::Audio) {
+            // Without keyframes there is no event to repeat the tables: repeat them always.
+            mux.set_property("pat-interval", 1_u32);
+            mux.set_property("pmt-interval", 1_u32);
+        }
+        pipeline.add(&mux)?;
+        output.set_active(true)?;
+        let packets = mux
+            .static_pad("src")
+            .ok_or_else(|| gst::glib::bool_error!("mpegtsmux has no src pad"))?;
+        packets
+            .link(&output)
+            .map_err(|error| gst::glib::bool_error!("{error}"))?;
+        let inputs = tracks
+            .iter()
+            .map(|track| Input::link(track, &pipeline, &mux));
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|_| gst::glib::bool_error!("mpegtsmux does not start"))?;
+        for input in &inputs {
+            input.greet()?;
+        }
+        Ok(Self {
+            pipeline,
+            inputs,
+            _output: output,
+            borders: 0,
+        })
+    }
+
+    /// Whether it muxes just these tracks. Other caps of the same codec it takes as they come.
+    pub fn muxes(&self, tracks: &[PlannedTrack]) -> bool {
+        let codec = |caps: &gst::Caps| caps.structure(0).map(|s| s.name().as_str().to_owned());
+        self.inputs.len() == tracks.len()
+            && self.inputs.iter().zip(tracks).all(|(input, track)| {
+                !input.ended
+                    && input.stream == track.stream
+                    && codec(&input.caps) == codec(&track.caps)
+            })
+    }
+
+    /// A new segment begins with the next frame of the pictures.
+    pub fn border(&mut self, tracks: &[PlannedTrack]) {
+        self.borders += 1;
+        for (input, track) in self.inputs.iter_mut().zip(tracks) {
+            if input.caps != track.caps {
+                input.caps = track.caps.clone();
+                input.pad.push_event(gst::event::Caps::new(&track.caps));
+            }
+            if input.kind == Kind::Video {
+                let event = gst_video::DownstreamForceKeyUnitEvent::builder()
+                    .all_headers(true)
+                    .count(self.borders)
+                    .build();
+                input.pad.push_event(event);
+            }
+        }
+    }
+
+    /// Whether borders travel with pictures.
+    pub fn has_pictures(&self) -> bool {
+        self.inputs.iter().any(|input| input.kind == Kind::Video)
+    }
+
+    /// Takes a frame, or gives it back if it has no input for its stream.
+    ///
+    /// # Errors
+    /// The frame.
+    pub fn push(&self, stream: usize, frame: Frame) -> Result<(), Frame> {
+        let Some(input) = self
+            .inputs
+            .iter()
+            .find(|input| input.stream == stream && !input.ended)
+        else {
+            return Err(frame);
+        };
+        let mut buffer = frame.buffer;
+        let times = buffer.make_mut();
+        times.set_pts(clock_time(frame.stamps.pts_ns));
+        times.set_dts(clock_time(frame.stamps.dts_ns.min(frame.stamps.pts_ns)));
+        times.set_duration(clock_time(frame.stamps.duration_ns));
+        // Only a muxer that failed refuses; its error is on the bus.
+        let _ = input.pad.push(buffer);
+        Ok(())
+    }
+
+    /// A stream has nothing up to here.
+    pub fn silent_until(&self, stream: usize, start_ns: i64, end_ns: i64) {
+        let input = self
+            .inputs
+            .iter()
+            .find(|input| input.stream == stream && !input.ended);
+        if let (Some(input), Some(start)) = (input, clock_time(start_ns)) {
+            let duration = clock_time(end_ns.saturating_sub(start_ns));
+            input
+                .pad
+                .push_event(gst::event::Gap::builder(start).duration(duration).build());
+        }
+    }
+
+    /// The inputs end; `output` will see the end of the stream.
+    pub fn end(&mut self) {
+        for input in &mut self.inputs {
+            input.ended = true;
+            input.pad.push_event(gst::event::Eos::new());
+        }
+    }
+
+    /// The first error on its bus since the last call.
+    pub fn error(&self) -> Option<String> {
+        let message = self
+            .pipeline
+            .bus()?
+            .pop_filtered(&[gst::MessageType::Error])?;
+        match message.view() {
+            gst::MessageView::Error(error) => Some(error.error().to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Muxer {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+impl Input {
+    fn link(
+        track: &PlannedTrack,
+        pipeline: &gst::Pipeline,
+        mux: &gst::Element,
+    ) -> Result<Self, gst::glib::BoolError> {
+        let queue = gst::ElementFactory::make("queue")
+            .property("max-size-buffers", 0_u32)
+            .property("max-size-bytes", 0_u32)
+            .property("max-size-time", 0_u64)
+            .build()?;
+        pipeline.add(&queue)?;
+        let codec = track.caps.structure(0).map(|s| s.name().as_str());
+        let parser = match codec {
+            Some("video/x-h264") => Some("h264parse"),
+            Some("video/x-h265") => Some("h265parse"),
+            _ => None,
+        };
+        let last = match parser {
+            Some(parser) => {
+                // Parameter sets before every keyframe: each segment stands alone.
+                let parser = gst::ElementFactory::make(parser)
+                    .property("config-interval", -1)
+                    .build()?;
+                pipeline.add(&parser)?;
+                queue.link(&parser)?;
+                parser
+            }
+            None => queue.clone(),
+        };
+        last.link(mux)?;
+        let pad = gst::Pad::builder(gst::PadDirection::Src).build();
+        pad.set_active(true)?;
+        let sink = queue
+            .static_pad("sink")
+            .ok_or_else(|| gst::glib::bool_error!("queue has no sink pad"))?;
+        pad.link(&sink)
+            .map_err(|error| gst::glib::bool_error!("{error}"))?;
+        Ok(Self {
+            stream: track.stream,
+            kind: track.kind,
+            caps: track.caps.clone(),
+            pad,
+            ended: false,
+        })
+    }
+
+    /// The events that come before any buffer.
+    fn greet(&self) -> Result<(), gst::glib::BoolError> {
+        let id = format!("archivesink-{}", self.stream);
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        for event in [
+            gst::event::StreamStart::new(&id),
+            gst::event::Caps::new(&self.caps),
+            gst::event::Segment::new(&segment),
+        ] {
+            if !self.pad.push_event(event) {
+                return Err(gst::glib::bool_error!(
+                    "mpegtsmux does not take {}",
+                    self.caps
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn clock_time(ns: i64) -> Option<gst::ClockTime> {
+    u64::try_from(ns).ok().map(gst::ClockTime::from_nseconds)
+}

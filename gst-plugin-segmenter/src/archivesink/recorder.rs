@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The heart of `archivesink`: which frame goes into which segment.
+//!
+//! A segment begins with a keyframe of the pictures, or, where there are none or they have been
+//! silent for [`SILENCE_NS`](super::stream::SILENCE_NS), with any frame of the first track of sound. It begins when the one
+//! before has its target duration (or the next multiple of it, when aligned), and at once when
+//! the two cannot be one: another configuration, a clock that was set, time that is missing or
+//! runs backward, a track that came later.
+//!
+//! At the start, frames wait for each pad's caps, at most [`START_WAIT_NS`] of real time, so that
+//! the first segment has all tracks. Later a track that is new waits for the next segment.
+//!
+//! Not thread-safe and without GStreamer's objects but buffers: the element locks it, hands it
+//! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
+
+use crate::media::{SegmentMark, TimeSource as MarkSource};
+use crate::utc::UtcNs;
+
+use super::caps::{self, CapsError, Kind};
+use super::mp4::Frame;
+use super::notice::{Notice, Outbox};
+use super::output::Output;
+use super::provisional::Provisional;
+use super::segments::{Ending, Plan, PlannedTrack, Progress};
+use super::settings::{Container, Settings, TimeSource};
+use super::stamps::{RawStamps, Step};
+use super::stream::Stream;
+use super::timeline::{Source, Timeline};
+
+/// How long, in real time, frames wait at the start for pads that have no caps yet.
+const START_WAIT_NS: i64 = 1_000_000_000;
+
+/// A buffer as it came from a pad.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The encoded bytes.
+    pub buffer: gst::Buffer,
+    /// Its times, in running time.
+    pub raw: RawStamps,
+    /// Decodes without the frames before it.
+    pub sync: bool,
+    /// When it was captured, by the source's own clock.
+    pub reference: Option<UtcNs>,
+}
+
+/// The time, as the element sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Running time of the pipeline; `None` without a clock.
+    pub running_ns: Option<i64>,
+    /// The machine's wall clock, read together with it.
+    pub utc: UtcNs,
+    /// A clock that nobody sets.
+    pub monotonic_ns: i64,
+}
+
+/// Decides which frame goes into which segment.
+#[derive(Debug)]
+pub struct Recorder {
+    settings: Settings,
+    timeline: Timeline,
+    streams: Vec<Stream>,
+    output: Output,
+    /// Start and wanted end of the segment being recorded.
+    current: Option<Current>,
+    /// When the first frame came, until recording starts; on the monotonic clock.
+    waiting_since_ns: Option<i64>,
+    started: bool,
+    /// The segment that begins next does not follow on the one before.
+    broken: bool,
+    /// Segments that are not told of yet, since the camera's clock may move them.
+    provisional: Option<Provisional>,
+    run: [u8; 16],
+    sequence: u32,
+    /// What to do once no lock is held.
+    pub outbox: Outbox,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    start: UtcNs,
+    due: UtcNs,
+    /// Where its pictures end so far; `None` while it has none.
+    pictures_end: Option<UtcNs>,
+    /// Where its sound ends so far.
+    sound_end: Option<UtcNs>,
+}
+
+impl Current {
+    fn heard(&mut self, kind: Kind, end: UtcNs) {
+        let so_far = match kind {
+            Kind::Video => &mut self.pictures_end,
+            Kind::Audio => &mut self.sound_end,
+        };
+        *so_far = Some(so_far.map_or(end, |so_far| so_far.max(end)));
+    }
+}
+
+impl Recorder {
+    /// A recorder of one run.
+    pub fn new(settings: Settings, output: Output, run: [u8; 16]) -> Self {
+        Self {
+            settings,
+            timeline: Timeline::default(),
+            streams: Vec::new(),
+            output,
+            current: None,
+            waiting_since_ns: None,
+            started: false,
+            broken: true,
+            provisional: None,
+            run,
+            sequence: 0,
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// A new pad; returns its number.
+    pub fn add_stream(&mut self, kind: Kind) -> usize {
+        self.streams.push(Stream::new(kind));
+        self.streams.len() - 1
+    }
+
+    /// The mapping from running time to UTC.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Takes a stream's caps. A configuration that differs makes a new segment.
+    ///
+    /// # Errors
+    /// What is missing in the caps, and which element sets it.
+    pub fn set_caps(&mut self, id: usize, new: &gst::Caps) -> Result<(), CapsError> {
+        let track = match self.settings.container {
+            Container::Mp4 => Some(caps::track(new)?),
+            Container::MpegTs => None,
+        };
+        let Some(stream) = self.streams.get_mut(id) else {
+            return Ok(());
+        };
+        let first = stream.caps.is_none();
+        if stream.configure(new, track) {
+            // Frames of another configuration do not decode from the old one's keyframes.
+            stream.has_keyframe = false;
+            stream.changed = self.started || !first;
+            if self.started && stream.kind == Kind::Audio {
+                self.ask_for_keyframe(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Upstream will give frames reference times, though not from the first one on.
+    pub fn expect_reference(&mut self) {
+        if self.settings.time_source != TimeSource::Clock && !self.started {
+            self.provisional.get_or_insert_default();
+        }
+    }
+
+    /// Takes a buffer.
+    pub fn push(&mut self, id: usize, incoming: Incoming, now: Now) {
+        self.observe(id, &incoming, now);
+        let Some(frame) = self.frame(id, incoming, now) else {
+            self.outbox.stats.dropped += 1;
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.heard_at_ns = Some(now.monotonic_ns);
+            if !self.started {
+                stream.hold(frame, &mut self.outbox);
+                self.waiting_since_ns.get_or_insert(now.monotonic_ns);
+                return self.tick(now.monotonic_ns);
+            }
+        }
+        self.accept(id, frame, now.monotonic_ns);
+        self.settle(now.monotonic_ns);
+    }
+
+    /// The end of a stream, or of its pad.
+    pub fn end(&mut self, id: usize, now_ns: i64) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.ended = true;
+        }
+        self.tick(now_ns);
+    }
+
+    /// A stream that ended goes on after all (its pad was flushed); nothing follows on.
+    pub fn resume(&mut self, id: usize) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.ended = false;
+            stream.has_keyframe = false;
+            self.broken = true;
+        }
+    }
+
+    /// Does what is due by now: starts, writes chunks, closes segments.
+    pub fn tick(&mut self, now_ns: i64) {
+        if !self.started && self.ready(now_ns) {
+            self.start(now_ns);
+        }
+        if self.started {
+            self.settle(now_ns);
+        }
+    }
+
+    /// Every stream has ended: closes everything.
+    pub fn finish(&mut self, now_ns: i64) {
+        if !self.started {
+            self.start(now_ns);
+        }
+        for stream in &mut self.streams {
+            stream.ended = true;
+        }
+        self.release_all(now_ns);
+        let ending = self.ending_where_heard();
+        self.output.finish(ending, now_ns, &mut self.outbox);
+        if let Some(mut provisional) = self.provisional.take() {
+            provisional.hold(i64::MAX, &mut self.outbox.notices);
+        }
+        self.current = None;
+    }
+
+    /// A stream says that it has nothing up to this running time.
+    pub fn gap(&mut self, id: usize, running_end_ns: i64, now_ns: i64) {
+        if let Some(utc) = self.timeline.utc(id, running_end_ns)
+            && let Some(stream) = self.streams.get_mut(id)
+        {
+            stream.stamper.silent_until(utc.0);
+        }
+        self.tick(now_ns);
+    }
+
+    fn observe(&mut self, id: usize, incoming: &Incoming, now: Now) {
+        let stepping = self.timeline.step_pending();
+        let pts_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
+        match now.running_ns.or(pts_ns) {
+            // Without a pipeline clock only the first frame ties running time to UTC.
+            Some(running_ns) if now.running_ns.is_some() || self.timeline.utc(id, 0).is_none() => {
+                self.timeline.observe_clock(running_ns, now.utc);
+            }
+            _ => {}
+        }
+        if let (Some(pts_ns), Some(utc)) = (pts_ns, incoming.reference)
+            && self.settings.time_source != TimeSource::Clock
+        {
+            self.timeline.observe_reference(id, pts_ns, utc);
+        }
+        if self.timeline.step_pending() && !stepping {
+            self.ask_for_keyframe(None);
+        }
+    }
+
+    /// The frame, with its times in UTC and repaired.
+    fn frame(&mut self, id: usize, incoming: Incoming, now: Now) -> Option<Frame> {
+        let on_axis = |ns: Option<i64>| Some(self.timeline.utc(id, ns?)?.0);
+        let raw = RawStamps {
+            pts_ns: on_axis(incoming.raw.pts_ns),
+            dts_ns: on_axis(incoming.raw.dts_ns),
+            duration_ns: incoming.raw.duration_ns,
+        };
+        let now_ns = on_axis(now.running_ns).unwrap_or(now.utc.0);
+        let stream = self.streams.get_mut(id)?;
+        let stamps = stream.stamper.repair(raw, now_ns);
+        Some(Frame {
+            buffer: incoming.buffer,
+            stamps,
+            sync: incoming.sync,
+        })
+    }
+
+    fn ready(&self, now_ns: i64) -> bool {
+        let Some(since_ns) = self.waiting_since_ns else {
+            return false;
+        };
+        let there = |stream: &Stream| stream.ended || !stream.held.is_empty();
+        self.streams.iter().all(there) || now_ns.saturating_sub(since_ns) >= START_WAIT_NS
+    }
+
+    /// Takes the frames that waited, in the order of their decoding times.
+    fn start(&mut self, now_ns: i64) {
+        self.started = true;
+        let mut waiting: Vec<(usize, Frame)> = Vec::new();
+        for (id, stream) in self.streams.iter_mut().enumerate() {
+            stream.changed = false;
+            while let Some(frame) = stream.take_held() {
+                waiting.push((id, frame));
+            }
+        }
+        waiting.sort_by_key(|(_, frame)| frame.stamps.dts_ns);
+        // Sound from before the first keyframe is held, and so keeps its place.
+        for (id, frame) in waiting {
+            self.accept(id, frame, now_ns);
+        }
+    }
+
+    fn accept(&mut self, id: usize, mut frame: Frame, now_ns: i64) {
+        let Some(stream) = self.streams.get_mut(id) else {
+            return;
+        };
+        if stream.kind == Kind::Video {
+            stream.has_keyframe |= frame.sync;
+            if !stream.has_keyframe {
+                self.outbox.stats.dropped += 1;
+                return;
+            }
+        }
+        if frame.stamps.step != Step::Next && (frame.sync || frame.stamps.step == Step::Backward) {
+            self.broken |= self.leads(id, now_ns);
+        }
+        if self.leads(id, now_ns) && self.begins(id, &frame) {
+            self.begin(&mut frame, now_ns);
+        }
+        self.deliver(id, frame, now_ns);
+    }
+
+    /// Gives a frame to the segment it belongs to. Sound that has no segment yet is held.
+    fn deliver(&mut self, id: usize, frame: Frame, now_ns: i64) {
+        let Some(stream) = self.streams.get_mut(id) else {
+            return;
+        };
+        if stream.kind == Kind::Audio {
+            stream.hold(frame, &mut self.outbox);
+            return self.release(id, now_ns);
+        }
+        if self.hand_over(id, frame, now_ns).is_err()
+            && let Some(stream) = self.streams.get_mut(id)
+        {
+            // The segment it belongs to was given up; only a keyframe helps.
+            stream.has_keyframe = false;
+            self.outbox.stats.dropped += 1;
+        }
+        self.release_all(now_ns);
+    }
+
+    fn hand_over(&mut self, id: usize, frame: Frame, now_ns: i64) -> Result<(), Frame> {
+        let end = UtcNs(frame.stamps.end_ns());
+        self.output.push(id, frame, now_ns, &mut self.outbox)?;
+        if let (Some(current), Some(stream)) = (&mut self.current, self.streams.get(id)) {
+            current.heard(stream.kind, end);
+        }
+        Ok(())
+    }
+
+    /// Hands over the sound that is held, as far as its segments are known.
+    fn release(&mut self, id: usize, now_ns: i64) {
+        while let Some(stream) = self.streams.get(id)
+            // The current segment may have a track for it, but of another configuration.
+            && !stream.changed
+            && let Some(first) = stream.held.front()
+            && !self.runs_ahead(first, now_ns)
+        {
+            let Some(frame) = self.streams.get_mut(id).and_then(Stream::take_held) else {
+                return;
+            };
+            if let Err(frame) = self.hand_over(id, frame, now_ns) {
+                if let Some(stream) = self.streams.get_mut(id) {
+                    stream.put_back(frame);
+                }
+                return;
+            }
+        }
+    }
+
+    fn release_all(&mut self, now_ns: i64) {
+        let audio = |stream: &Stream| stream.kind == Kind::Audio && !stream.held.is_empty();
+        for id in 0..self.streams.len() {
+            if self.streams.get(id).is_some_and(audio) {
+                self.release(id, now_ns);
+            }
+        }
+    }
+
+    /// Sound past the wanted end of the segment, and past its pictures so far, may belong to the
+    /// next one: the keyframe decides.
+    fn runs_ahead(&self, sound: &Frame, now_ns: i64) -> bool {
+        let Some(current) = self.current else {
+            return false;
+        };
+        let pts = UtcNs(sound.stamps.pts_ns);
+        let pictures_lead = self.pictures_lead(now_ns);
+        pictures_lead && pts >= current.due && current.pictures_end.is_some_and(|end| pts >= end)
+    }
+
+    /// Whether a stream decides where segments begin.
+    fn leads(&self, id: usize, now_ns: i64) -> bool {
+        let Some(stream) = self.streams.get(id) else {
+            return false;
+        };
+        if stream.kind == Kind::Video {
+            return true;
+        }
+        let sound = |stream: &Stream| stream.kind == Kind::Audio && stream.expected(now_ns);
+        !self.pictures_lead(now_ns) && self.streams.iter().position(sound) == Some(id)
+    }
+
+    fn pictures_lead(&self, now_ns: i64) -> bool {
+        let pictures = |stream: &Stream| stream.kind == Kind::Video && stream.expected(now_ns);
+        self.streams.iter().any(pictures)
+    }
+
+    fn begins(&self, id: usize, frame: &Frame) -> bool {
+        let Some(stream) = self.streams.get(id).filter(|_| frame.sync) else {
+            return false;
+        };
+        let Some(current) = self.current.filter(|_| self.output.recording()) else {
+            return true;
+        };
+        let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
+        let waits = |stream: &Stream| stream.changed && stream.live();
+        // Half a frame early is nearer than a frame late.
+        let nearly_ns = frame.stamps.duration_ns / 2;
+        self.broken
+            || pictures_come
+            || self.timeline.step_pending()
+            || self.streams.iter().any(waits)
+            || frame.stamps.pts_ns.saturating_add(nearly_ns) >= current.due.0
+    }
+
+    /// Begins a segment with this frame.
+    fn begin(&mut self, frame: &mut Frame, now_ns: i64) {
+        let previous = match self.broken {
+            true => self.ending_where_heard(),
+            false => self.ending_at(UtcNs(frame.stamps.pts_ns)),
+        };
+        let jump_ns = self.timeline.take_step().unwrap_or(0);
+        let corrects = self.timeline.source() == Source::Reference && self.correct(jump_ns);
+        frame.stamps.shift(jump_ns);
+        for stream in &mut self.streams {
+            stream.shift(jump_ns);
+            stream.changed = false;
+        }
+        let mark = SegmentMark {
+            origin: UtcNs(frame.stamps.pts_ns),
+            discontinuity: self.broken || (Timeline::is_discontinuity(jump_ns) && !corrects),
+            time_source: match self.timeline.source() {
+                Source::Reference => MarkSource::Reference,
+                Source::Clock => MarkSource::Clock,
+            },
+            run: self.run,
+            sequence: self.sequence,
+        };
+        let tracks = self.tracks();
+        let plan = Plan {
+            mark,
+            jump_ns,
+            tracks,
+        };
+        self.output.begin(plan, previous, now_ns, &mut self.outbox);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.broken = false;
+        let due = self.due(mark.origin);
+        self.current = Some(Current {
+            start: mark.origin,
+            due,
+            pictures_end: None,
+            sound_end: None,
+        });
+        self.ask_for_keyframe(self.timeline.running_ns(due));
+        self.release_all(now_ns);
+    }
+
+    /// The streams that the next segment holds.
+    fn tracks(&self) -> Vec<PlannedTrack> {
+        let live = self
+            .streams
+            .iter()
+            .enumerate()
+            .filter(|(_, stream)| stream.live());
+        live.filter_map(|(id, stream)| {
+            Some(PlannedTrack {
+                stream: id,
+                kind: stream.kind,
+                track: stream.track.clone(),
+                caps: stream.caps.clone()?,
+            })
+        })
+        .collect()
+    }
+
+    /// When the segment that starts at `start` wants to end.
+    fn due(&self, start: UtcNs) -> UtcNs {
+        let target_ns = self.settings.target_duration_ns;
+        if !self.settings.align {
+            return start + target_ns;
+        }
+        let next_ns = target_ns - start.0.rem_euclid(target_ns);
+        // A segment much shorter than the target helps nobody.
+        start
+            + if next_ns * 2 < target_ns {
+                next_ns + target_ns
+            } else {
+                next_ns
+            }
+    }
+
+    /// Asks for a keyframe at a running time, or at once.
+    fn ask_for_keyframe(&mut self, running_ns: Option<i64>) {
+        self.outbox.notices.push(Notice::KeyframeAt(running_ns));
+    }
+
+    /// The current segment ends where the next one starts. The name's duration is made of whole
+    /// microseconds, as its start is, so that neighbours meet exactly.
+    fn ending_at(&self, end: UtcNs) -> Option<Ending> {
+        let current = self.current?;
+        let microseconds = |time: UtcNs| time.0.div_euclid(1_000);
+        let duration_ns = (microseconds(end) - microseconds(current.start)).max(0) * 1_000;
+        Some(Ending { end, duration_ns })
+    }
+
+    /// The current segment ends where its pictures do, or its sound if it has none.
+    fn ending_where_heard(&self) -> Option<Ending> {
+        let current = self.current?;
+        self.ending_at(current.pictures_end.or(current.sound_end)?)
+    }
+
+    fn settle(&mut self, now_ns: i64) {
+        let progress: Vec<Progress> = self.streams.iter().map(Stream::progress).collect();
+        self.output.settle(&progress, now_ns, &mut self.outbox);
+        if let Some(provisional) = &mut self.provisional
+            && provisional.hold(now_ns, &mut self.outbox.notices)
+        {
+            self.provisional = None;
+        }
+    }
+
+    /// The camera's clock is known: what was recorded so far is to be moved. False if nothing is.
+    fn correct(&mut self, jump_ns: i64) -> bool {
+        let provisional = self
+            .provisional
+            .as_mut()
+            .filter(|each| each.shift_ns.is_none());
+        provisional
+            .map(|provisional| provisional.shift_ns = Some(jump_ns))
+            .is_some()
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the recorder knows of one pad's stream.
+
+use std::collections::VecDeque;
+
+use crate::media::Track;
+use crate::utc::UtcNs;
+
+use super::caps::{Kind, nominal_duration_ns, reorder_depth};
+use super::mp4::Frame;
+use super::notice::Outbox;
+use super::segments::Progress;
+use super::stamps::Stamper;
+
+/// A stream that is silent for this long, in real time, decides nothing any more.
+pub const SILENCE_NS: i64 = 3_000_000_000;
+/// Frames of this many bytes wait for a segment that has a track for them.
+const MOST_HELD_BYTES: usize = 16 << 20;
+
+/// One pad's stream.
+#[derive(Debug)]
+pub struct Stream {
+    /// Pictures or sound.
+    pub kind: Kind,
+    /// Its caps; `None` until they came.
+    pub caps: Option<gst::Caps>,
+    /// What they mean, where the container is MP4.
+    pub track: Option<Track>,
+    /// Its configuration changed since the current segment began.
+    pub changed: bool,
+    /// Its end came, or its pad was released.
+    pub ended: bool,
+    /// A keyframe came since it began, or since its configuration changed.
+    pub has_keyframe: bool,
+    /// Repairs its stamps.
+    pub stamper: Stamper,
+    /// Frames that wait for a segment with a track for them, in order.
+    pub held: VecDeque<Frame>,
+    held_bytes: usize,
+    /// When a frame last came, on the monotonic clock.
+    pub heard_at_ns: Option<i64>,
+}
+
+impl Stream {
+    /// A stream nothing is known of yet.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            caps: None,
+            track: None,
+            changed: false,
+            ended: false,
+            has_keyframe: false,
+            stamper: Stamper::new(40_000_000, None),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            heard_at_ns: None,
+        }
+    }
+
+    /// Frames can be expected of it.
+    pub fn live(&self) -> bool {
+        self.caps.is_some() && !self.ended
+    }
+
+    /// Takes new caps and tells whether they mean another configuration.
+    pub fn configure(&mut self, caps: &gst::Caps, track: Option<Track>) -> bool {
+        let same = match &track {
+            Some(_) => self.track == track,
+            None => self.caps.as_ref() == Some(caps),
+        };
+        if self.caps.is_none() {
+            self.stamper = Stamper::new(nominal_duration_ns(caps), reorder_depth(caps));
+        }
+        self.caps = Some(caps.clone());
+        self.track = track;
+        !same
+    }
+
+    /// Its next frame is to be expected soon: it is live and was not silent for long.
+    pub fn expected(&self, now_ns: i64) -> bool {
+        let heard = |at_ns: i64| now_ns.saturating_sub(at_ns) < SILENCE_NS;
+        self.live() && self.heard_at_ns.is_some_and(heard)
+    }
+
+    /// How far it has come.
+    pub fn progress(&self) -> Progress {
+        let end_ns = self.stamper.end_ns().unwrap_or(i64::MIN);
+        Progress {
+            heard: UtcNs(if self.ended { i64::MAX } else { end_ns }),
+            heard_at_ns: self.heard_at_ns.unwrap_or(i64::MIN),
+        }
+    }
+
+    /// Keeps a frame until a segment has a track for it; the oldest go when it gets too much.
+    pub fn hold(&mut self, frame: Frame, outbox: &mut Outbox) {
+        self.held_bytes += frame.buffer.size();
+        self.held.push_back(frame);
+        while self.held_bytes > MOST_HELD_BYTES && self.take_held().is_some() {
+            outbox.stats.dropped += 1;
+        }
+    }
+
+    /// The oldest frame that is kept.
+    pub fn take_held(&mut self) -> Option<Frame> {
+        let frame = self.held.pop_front()?;
+        self.held_bytes = self.held_bytes.saturating_sub(frame.buffer.size());
+        Some(frame)
+    }
+
+    /// Keeps a frame that was taken a little longer.
+    pub fn put_back(&mut self, frame: Frame) {
+        self.held_bytes += frame.buffer.size();
+        self.held.push_front(frame);
+    }
+
+    /// The clock stepped.
+    pub fn shift(&mut self, ns: i64) {
+        self.stamper.shift(ns);
+        for frame in &mut self.held {
+            frame.stamps.shift(ns);
+        }
+    }
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The MPEG-TS segments: one muxer, and the files its packets are dealt out to.
+//!
+//! The recorder's decisions go into the muxer with the frames ([`Muxer::border`]) and come out of
+//! it between two packets, on the muxer's own thread; there one file ends and the next begins.
+//! Since the muxer orders all tracks by time, no segment ever waits for its sound: it is complete
+//! when the border comes out. Where the tracks change or time runs backward, the muxer is drained
+//! and a new one started. A clock that is set only names the files anew: the stream's own times go
+//! on.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::archive::Kind as SegmentKind;
+use crate::media::SegmentMark;
+use crate::utc::UtcNs;
+
+use super::growing::{Growing, Place};
+use super::health::Health;
+use super::imp::monotonic_ns;
+use super::mp4::Frame;
+use super::mpegts::Muxer;
+use super::notice::Outbox;
+use super::segments::{
+    Ending, GRACE_NS, MOST_WAITING_BYTES, MOST_WAITING_NS, Plan, PlannedTrack, Progress,
+};
+use super::stamps::BACKWARD_JUMP_NS;
+
+/// How long draining a muxer may take, in real time, before its last packets are given up.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Packets of this many bytes are written however short they have waited.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// The muxer and the files.
+#[derive(Debug)]
+pub struct TsOutput {
+    muxer: Option<Muxer>,
+    tracks: Vec<PlannedTrack>,
+    /// UTC up to which any track went into the muxer.
+    pushed: UtcNs,
+    /// By how much the clock stepped since the first segment, in nanoseconds: the stream's own
+    /// times go on as if it had not.
+    stepped_ns: i64,
+    recording: bool,
+    files: Arc<Files>,
+}
+
+/// The side of the muxer's thread.
+#[derive(Debug)]
+struct Files {
+    state: Mutex<FilesState>,
+    ended: Condvar,
+}
+
+#[derive(Debug)]
+struct FilesState {
+    place: Arc<Place>,
+    chunk_duration_ns: i64,
+    /// Borders that are in the muxer.
+    borders: VecDeque<Border>,
+    current: Option<TsFile>,
+    health: Health,
+    outbox: Outbox,
+    ended: bool,
+}
+
+/// The end of one segment and the start of the next.
+#[derive(Debug)]
+struct Border {
+    mark: SegmentMark,
+    /// The ending of the segment before.
+    previous: Option<Ending>,
+    /// It travels as an event; otherwise packets from its time on belong to it.
+    by_event: bool,
+    /// Its start on the stream's own clock.
+    stream_time: UtcNs,
+}
+
+#[derive(Debug)]
+struct TsFile {
+    growing: Growing,
+    mark: SegmentMark,
+    waiting: Vec<u8>,
+    waiting_since_ns: i64,
+    /// Its start on the stream's own clock.
+    stream_time: UtcNs,
+    /// Up to where it is written, on the stream's own clock.
+    written_end: Option<UtcNs>,
+}
+
+impl TsOutput {
+    /// An output with nothing open.
+    pub fn new(place: Arc<Place>, chunk_duration_ns: i64) -> Self {
+        let state = FilesState {
+            place,
+            chunk_duration_ns,
+            borders: VecDeque::new(),
+            current: None,
+            health: Health::default(),
+            outbox: Outbox::default(),
+            ended: false,
+        };
+        let files = Files {
+            state: Mutex::new(state),
+            ended: Condvar::new(),
+        };
+        Self {
+            muxer: None,
+            tracks: Vec::new(),
+            pushed: UtcNs(i64::MIN),
+            stepped_ns: 0,
+            recording: false,
+            files: Arc::new(files),
+        }
+    }
+
+    /// Whether a segment is being recorded.
+    pub fn recording(&self) -> bool {
+        self.recording
+    }
+
+    /// Ends the segment being recorded, if one is, and begins another.
+    pub fn begin(
+        &mut self,
+        plan: Plan,
+        previous: Option<Ending>,
+        now_ns: i64,
+        outbox: &mut Outbox,
+    ) {
+        self.stepped_ns = self.stepped_ns.saturating_add(plan.jump_ns);
+        self.pushed = self.pushed + plan.jump_ns;
+        let backward = self.pushed - plan.mark.origin > BACKWARD_JUMP_NS;
+        let goes_on = !backward
+            && self
+                .muxer
+                .as_ref()
+                .is_some_and(|muxer| muxer.muxes(&plan.tracks));
+        if !goes_on {
+            self.drain(previous, outbox);
+            self.start(&plan.tracks, outbox);
+        }
+        let Some(muxer) = &mut self.muxer else {
+            return;
+        };
+        let border = Border {
+            mark: plan.mark,
+            previous: previous.filter(|_| goes_on),
+            by_event: muxer.has_pictures(),
+            stream_time: plan.mark.origin - self.stepped_ns,
+        };
+        self.files.lock().borders.push_back(border);
+        muxer.border(&plan.tracks);
+        self.tracks = plan.tracks;
+        self.recording = true;
+        self.files.lock().flush_if_due(now_ns);
+    }
+
+    /// Takes a frame, or gives it back if the muxer has no input for it.
+    ///
+    /// # Errors
+    /// The frame.
+    pub fn push(
+        &mut self,
+        stream: usize,
+        mut frame: Frame,
+        outbox: &mut Outbox,
+    ) -> Result<(), Frame> {
+        let Some(muxer) = self.muxer.as_ref().filter(|_| self.recording) else {
+            return Err(frame);
+        };
+        self.pushed = self.pushed.max(UtcNs(frame.stamps.dts_ns));
+        frame.stamps.shift(self.stepped_ns.saturating_neg());
+        muxer.push(stream, frame)?;
+        if let Some(error) = muxer.error() {
+            outbox.warn(format!(
+                "the muxer of the transport stream failed ({error}); a new one is started"
+            ));
+            self.muxer = None;
+            self.recording = false;
+        }
+        Ok(())
+    }
+
+    /// Tells the muxer who is silent, and passes on what happened to the files.
+    pub fn settle(&mut self, progress: &[Progress], now_ns: i64, outbox: &mut Outbox) {
+        for track in &self.tracks {
+            let silent = progress.get(track.stream).filter(|progress| {
+                progress.heard < self.pushed
+                    && now_ns.saturating_sub(progress.heard_at_ns) >= GRACE_NS
+            });
+            if let (Some(progress), Some(muxer)) = (silent, &self.muxer) {
+                let start_ns = progress.heard.0.max(self.pushed.0.saturating_sub(GRACE_NS));
+                let stepped_ns = self.stepped_ns;
+                muxer.silent_until(
+                    track.stream,
+                    start_ns - stepped_ns,
+                    self.pushed.0 - stepped_ns,
+                );
+            }
+        }
+        let mut files = self.files.lock();
+        files.flush_if_due(now_ns);
+        outbox.append(&mut files.outbox);
+    }
+
+    /// Closes everything.
+    pub fn finish(&mut self, last: Option<Ending>, _now_ns: i64, outbox: &mut Outbox) {
+        self.drain(last, outbox);
+    }
+
+    fn start(&mut self, tracks: &[PlannedTrack], outbox: &mut Outbox) {
+        self.files.lock().ended = false;
+        match Muxer::start(tracks, self.files.pad()) {
+            Ok(muxer) => self.muxer = Some(muxer),
+            Err(error) => outbox.warn(format!("no transport stream can be written: {error}")),
+        }
+    }
+
+    /// Lets the muxer empty itself and closes the last file.
+    fn drain(&mut self, ending: Option<Ending>, outbox: &mut Outbox) {
+        self.recording = false;
+        let Some(mut muxer) = self.muxer.take() else {
+            return;
+        };
+        muxer.end();
+        let mut files = self.files.wait_until_ended();
+        if !files.ended {
+            outbox.warn(
+                "the muxer of the transport stream did not end; its last packets are lost".into(),
+            );
+        }
+        files.borders.clear();
+        files.close(ending);
+        outbox.append(&mut files.outbox);
+    }
+}
+
+impl Files {
+    fn lock(&self) -> MutexGuard<'_, FilesState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until_ended(&self) -> MutexGuard<'_, FilesState> {
+        let waited = self
+            .ended
+            .wait_timeout_while(self.lock(), DRAIN, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// The pad that receives what the muxer makes.
+    fn pad(self: &Arc<Self>) -> gst::Pad {
+        let (chain, list, event) = (self.clone(), self.clone(), self.clone());
+        gst::Pad::builder(gst::PadDirection::Sink)
+            .chain_function(move |_, _, buffer| {
+                chain.lock().take(&buffer);
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .chain_list_function(move |_, _, buffers| {
+                let mut state = list.lock();
+                buffers.iter().for_each(|buffer| state.take(buffer));
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .event_function(move |_, _, received| {
+                match received.view() {
+                    gst::EventView::Eos(_) => {
+                        event.lock().ended = true;
+                        event.ended.notify_all();
+                    }
+                    _ if gst_video::DownstreamForceKeyUnitEvent::parse(&received).is_ok() => {
+                        event.lock().cross_border();
+                    }
+                    _ => {}
+                }
+                true
+            })
+            .build()
+    }
+}
+
+impl FilesState {
+    fn take(&mut self, packets: &gst::BufferRef) {
+        let time = packets
+            .pts()
+            .or(packets.dts())
+            .and_then(|time| i64::try_from(time.nseconds()).ok());
+        let due = |border: &Border| {
+            !border.by_event && time.is_some_and(|time| time >= border.stream_time.0)
+        };
+        if self.borders.front().is_some_and(due) {
+            self.cross_border();
+        }
+        let now_ns = monotonic_ns();
+        if let Some(file) = &mut self.current {
+            if file.waiting.is_empty() {
+                file.waiting_since_ns = now_ns;
+            }
+            if let Ok(map) = packets.map_readable() {
+                file.waiting.extend_from_slice(&map);
+            }
+            file.written_end = time.map(UtcNs).max(file.written_end);
+        }
+        self.flush_if_due(now_ns);
+    }
+
+    fn cross_border(&mut self) {
+        let Some(border) = self.borders.pop_front() else {
+            return;
+        };
+        self.close(border.previous);
+        self.current = Some(TsFile {
+            growing: Growing::new(self.place.clone(), border.mark.origin),
+            mark: border.mark,
+            waiting: Vec::new(),
+            waiting_since_ns: 0,
+            stream_time: border.stream_time,
+            written_end: None,
+        });
+    }
+
+    fn flush_if_due(&mut self, now_ns: i64) {
+        let due = |file: &TsFile| {
+            let waited_ns = now_ns.saturating_sub(file.waiting_since_ns);
+            !file.waiting.is_empty()
+                && (waited_ns >= self.chunk_duration_ns || file.waiting.len() >= CHUNK_BYTES)
+        };
+        if self.current.as_ref().is_some_and(due) {
+            self.flush(now_ns);
+        }
+    }
+
+    fn flush(&mut self, now_ns: i64) {
+        let Some(file) = self
+            .current
+            .as_mut()
+            .filter(|file| !file.waiting.is_empty())
+        else {
+            return;
+        };
+        let overfull = file.waiting.len() as u64 > MOST_WAITING_BYTES
+            || now_ns.saturating_sub(file.waiting_since_ns) > MOST_WAITING_NS;
+        if !self.health.may_try(now_ns) && !overfull {
+            return;
+        }
+        match file.growing.append(&mut [IoSlice::new(&file.waiting)]) {
+            Ok(()) => {
+                file.waiting.clear();
+                self.health.worked(&mut self.outbox);
+            }
+            Err(error) => {
+                self.health.failed(&error, now_ns, &mut self.outbox);
+                if overfull {
+                    self.give_up();
+                }
+            }
+        }
+    }
+
+    /// Closes the file as far as it got; packets up to the next border are lost.
+    fn give_up(&mut self) {
+        let Some(file) = self.current.take() else {
+            return;
+        };
+        self.outbox.stats.dropped += 1;
+        self.health.lost(1);
+        let end = file.written_end.unwrap_or(file.stream_time);
+        let finished = file
+            .growing
+            .finish((end - file.stream_time).max(0), SegmentKind::Partial);
+        self.outbox.closed(finished, file.mark);
+    }
+
+    fn close(&mut self, ending: Option<Ending>) {
+        self.health.try_now();
+        self.flush(monotonic_ns());
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|file| !file.waiting.is_empty())
+        {
+            return self.give_up();
+        }
+        let Some(file) = self.current.take() else {
+            return;
+        };
+        let heard_ns = file
+            .written_end
+            .map_or(0, |end| (end - file.stream_time).max(0));
+        let duration_ns = ending.map_or(heard_ns, |ending| ending.duration_ns);
+        let finished = file.growing.finish(duration_ns, SegmentKind::Full);
+        self.outbox.closed(finished, file.mark);
+    }
+}

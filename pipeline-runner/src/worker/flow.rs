@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Counts what reaches the sinks: the proof of life, the frame rate and the bit rate.
+//!
+//! A camera that goes silent without an error is the commonest fault there is, and PLAYING says
+//! nothing about it; only buffers do. Probes sit on the pads of the outermost sinks, so a bin that
+//! hides its sinks (`archivesink`, `autovideosink`) is counted once. Per buffer this costs three
+//! relaxed additions; the clock is read by the watchdog's tick, not here.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use gst::prelude::*;
+
+/// Totals over all pads of all sinks.
+#[derive(Default)]
+pub struct Counters {
+    buffers: AtomicU64,
+    frames: AtomicU64,
+    bytes: AtomicU64,
+    pads: Mutex<Vec<(gst::Pad, Arc<PadState>)>>,
+}
+
+/// What is known of one pad.
+#[derive(Default)]
+struct PadState {
+    /// Its buffers are pictures.
+    pictures: AtomicBool,
+    /// It has seen EOS.
+    ended: AtomicBool,
+}
+
+/// A reading of the [`Counters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Buffers on all pads.
+    pub buffers: u64,
+    /// Buffers on pads with pictures.
+    pub frames: u64,
+    /// Bytes on all pads.
+    pub bytes: u64,
+}
+
+impl Counters {
+    /// Counts at every sink the pipeline has or will have.
+    pub fn watch(pipeline: &gst::Pipeline) -> Arc<Self> {
+        let counters = Arc::new(Self::default());
+        counters.walk(pipeline.upcast_ref());
+        let weak = Arc::downgrade(&counters);
+        pipeline.connect_deep_element_added(move |pipeline, _, _| {
+            if let Some(counters) = weak.upgrade() {
+                counters.walk(pipeline.upcast_ref());
+            }
+        });
+        counters
+    }
+
+    /// What was counted so far.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            buffers: self.buffers.load(Relaxed),
+            frames: self.frames.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+        }
+    }
+
+    /// Every pad has seen EOS: silence is no fault any more.
+    pub fn all_ended(&self) -> bool {
+        let pads = self.pads.lock().unwrap_or_else(PoisonError::into_inner);
+        !pads.is_empty() && pads.iter().all(|(_, state)| state.ended.load(Relaxed))
+    }
+
+    /// The pads that have not seen EOS.
+    pub fn open_pads(&self) -> Vec<gst::Pad> {
+        let pads = self.pads.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = pads.iter().filter(|(_, state)| !state.ended.load(Relaxed));
+        open.map(|(pad, _)| pad.clone()).collect()
+    }
+
+    fn walk(self: &Arc<Self>, bin: &gst::Bin) {
+        for element in bin.children() {
+            if !element.element_flags().contains(gst::ElementFlags::SINK) {
+                continue;
+            }
+            let takes_input = element
+                .pad_template_list()
+                .iter()
+                .any(|template| template.direction() == gst::PadDirection::Sink)
+                || !element.sink_pads().is_empty();
+            match element.downcast_ref::<gst::Bin>() {
+                Some(inner) if !takes_input => self.walk(inner),
+                _ => self.sink(&element),
+            }
+        }
+    }
+
+    fn sink(self: &Arc<Self>, sink: &gst::Element) {
+        let weak = Arc::downgrade(self);
+        sink.connect_pad_added(move |_, pad| {
+            if let Some(counters) = weak.upgrade() {
+                counters.pad(pad);
+            }
+        });
+        for pad in sink.sink_pads() {
+            self.pad(&pad);
+        }
+    }
+
+    /// Counts at this pad; a pad that is counted already is left alone.
+    fn pad(self: &Arc<Self>, pad: &gst::Pad) {
+        if pad.direction() != gst::PadDirection::Sink {
+            return;
+        }
+        let state = Arc::new(PadState::default());
+        {
+            let mut pads = self.pads.lock().unwrap_or_else(PoisonError::into_inner);
+            if pads.iter().any(|(known, _)| known == pad) {
+                return;
+            }
+            pads.push((pad.clone(), Arc::clone(&state)));
+        }
+        if let Some(caps) = pad.current_caps() {
+            state.pictures.store(are_pictures(&caps), Relaxed);
+        }
+        let counters = Arc::clone(self);
+        let what = gst::PadProbeType::BUFFER
+            | gst::PadProbeType::BUFFER_LIST
+            | gst::PadProbeType::EVENT_DOWNSTREAM;
+        pad.add_probe(what, move |_, info| {
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(buffer)) => {
+                    counters.count(&state, 1, buffer.size());
+                }
+                Some(gst::PadProbeData::BufferList(list)) => {
+                    counters.count(&state, list.len(), list.calculate_size());
+                }
+                Some(gst::PadProbeData::Event(event)) => state.event(event),
+                _ => {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn count(&self, pad: &PadState, buffers: usize, bytes: usize) {
+        self.buffers.fetch_add(buffers as u64, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+        if pad.pictures.load(Relaxed) {
+            self.frames.fetch_add(buffers as u64, Relaxed);
+        }
+    }
+}
+
+impl PadState {
+    fn event(&self, event: &gst::Event) {
+        match event.view() {
+            gst::EventView::Caps(caps) => {
+                self.pictures.store(are_pictures(caps.caps()), Relaxed);
+            }
+            gst::EventView::Eos(_) => self.ended.store(true, Relaxed),
+            gst::EventView::StreamStart(_) => self.ended.store(false, Relaxed),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a buffer of these caps is a picture, and not a piece of a container.
+fn are_pictures(caps: &gst::CapsRef) -> bool {
+    caps.structure(0).is_some_and(|structure| {
+        let name = structure.name();
+        (name.starts_with("video/") || name.starts_with("image/")) && structure.has_field("width")
+    })
+}
