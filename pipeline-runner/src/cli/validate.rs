@@ -31,10 +31,7 @@ pub fn main(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(report) => {
-            let terminal = std::io::stderr().is_terminal();
-            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-            let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
-            eprint!("{}", config::explain(&report, colour, columns));
+            complain(&report);
             ExitCode::from(super::EXIT_DEFINITION)
         }
     }
@@ -47,4 +44,12 @@ fn validate(args: &Args) -> miette::Result<usize> {
         config::check_elements(&definitions)?;
     }
     Ok(definitions.pipelines.len())
+}
+
+/// Says on standard error what is wrong with a definition.
+pub fn complain(report: &miette::Report) {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
+    eprint!("{}", config::explain(report, colour, columns));
 }
