@@ -160,7 +160,10 @@ fn a_password_in_a_uri_is_nowhere_to_be_seen() {
     runner.ctrl_c();
     runner.await_exit();
     let said = runner.said();
-    assert!(said.contains("***@127.0.0.1"), "GStreamer's own log is passed on");
+    assert!(
+        said.contains("***@127.0.0.1"),
+        "GStreamer's own log is passed on"
+    );
     let leaks: Vec<&str> = said.lines().filter(|l| l.contains("hunter2")).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
