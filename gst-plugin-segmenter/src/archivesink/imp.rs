@@ -21,7 +21,9 @@ use super::notice::Notice;
 use super::recorder::{Incoming, Now, Recorder};
 use super::settings::{self, Container, Fsync, Settings, TimeSource};
 use super::stamps::RawStamps;
-use super::{element_messages, start};
+use super::{element_messages, retime, start, upstream};
+use crate::archive::Finished;
+use crate::media::SegmentMark;
 use crate::utc::UtcNs;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -187,12 +189,16 @@ impl ArchiveSink {
     }
 
     fn set_caps(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> bool {
+        let sends_reference = upstream::sends_reference_times(pad);
         let mut state = lock(&self.state);
         let id = state.pad(pad).map(|pad| pad.id);
         let Some((id, recorder)) = id.zip(state.recorder.as_mut()) else {
             return false;
         };
         let result = recorder.set_caps(id, &caps.to_owned());
+        if sends_reference {
+            recorder.expect_reference();
+        }
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);
@@ -351,18 +357,34 @@ impl ArchiveSink {
                     let _ =
                         obj.post_message(element_messages::resumed(&*obj, &settings, lost_frames));
                 }
-                Notice::Segment {
+                Notice::Retime {
                     finished,
-                    discontinuity,
-                } => {
-                    let obj = self.obj();
-                    gst::debug!(CAT, imp = self, "closed {}", finished.path.display());
-                    let message =
-                        element_messages::segment(&*obj, &settings, &finished, discontinuity);
-                    let _ = obj.post_message(message);
-                }
+                    mark,
+                    shift_ns,
+                } => match retime::retime(&settings, &finished, shift_ns) {
+                    Ok(moved) => self.tell_of(&settings, &moved, mark),
+                    Err(error) => {
+                        gst::element_imp_warning!(
+                            self,
+                            gst::ResourceError::Write,
+                            [
+                                "{} keeps the machine's time, {shift_ns} ns from the camera's: {error}",
+                                finished.path.display()
+                            ]
+                        );
+                        self.tell_of(&settings, &finished, mark);
+                    }
+                },
+                Notice::Segment { finished, mark } => self.tell_of(&settings, &finished, mark),
             }
         }
+    }
+
+    fn tell_of(&self, settings: &Settings, finished: &Finished, mark: SegmentMark) {
+        gst::debug!(CAT, imp = self, "closed {}", finished.path.display());
+        let obj = self.obj();
+        let message = element_messages::segment(&*obj, settings, finished, mark.discontinuity);
+        let _ = obj.post_message(message);
     }
 
     fn ask_for_keyframe(&self, running_ns: Option<i64>) {

@@ -26,7 +26,9 @@ mod mp4_output;
 mod mpegts;
 mod notice;
 mod output;
+mod provisional;
 mod recorder;
+mod retime;
 mod segments;
 mod settings;
 mod stamps;
@@ -34,6 +36,7 @@ mod start;
 mod stream;
 mod timeline;
 mod ts_output;
+mod upstream;
 
 pub use clock::WallClock;
 pub use settings::{Container, Fsync, TimeSource};

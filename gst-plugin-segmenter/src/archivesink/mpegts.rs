@@ -6,8 +6,8 @@
 //! stream: a `GstForceKeyUnit` event before the keyframe makes the parser repeat the parameter
 //! sets and the muxer repeat PAT and PMT, and comes out of the muxer right before them.
 //!
-//! PTS is UTC in 90 kHz ticks, modulo 2^33 (plus the muxer's own constant hour): together with
-//! the hour folder it names the moment of every frame.
+//! PTS starts as UTC in 90 kHz ticks, modulo 2^33, plus the muxer's own constant hour, and then
+//! runs on without a step; where a segment's first frame is in UTC, its name says.
 //!
 //! Each input has a `queue` without limits: the muxer waits until every input has something, and
 //! the recorder must never wait for the muxer. An input that is silent is told so by GAP events.
@@ -107,7 +107,7 @@ impl Muxer {
             })
     }
 
-    /// A new segment begins with the next keyframe, which is shown at `pts_ns`.
+    /// A new segment begins with the next frame of the pictures.
     pub fn border(&mut self, tracks: &[PlannedTrack]) {
         self.borders += 1;
         for (input, track) in self.inputs.iter_mut().zip(tracks) {

@@ -20,6 +20,7 @@ use super::caps::{self, CapsError, Kind};
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
+use super::provisional::Provisional;
 use super::segments::{Ending, Plan, PlannedTrack, Progress};
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
@@ -67,6 +68,8 @@ pub struct Recorder {
     started: bool,
     /// The segment that begins next does not follow on the one before.
     broken: bool,
+    /// Segments that are not told of yet, since the camera's clock may move them.
+    provisional: Option<Provisional>,
     run: [u8; 16],
     sequence: u32,
     /// What to do once no lock is held.
@@ -105,6 +108,7 @@ impl Recorder {
             waiting_since_ns: None,
             started: false,
             broken: true,
+            provisional: None,
             run,
             sequence: 0,
             outbox: Outbox::default(),
@@ -144,6 +148,13 @@ impl Recorder {
             }
         }
         Ok(())
+    }
+
+    /// Upstream will give frames reference times, though not from the first one on.
+    pub fn expect_reference(&mut self) {
+        if self.settings.time_source != TimeSource::Clock && !self.started {
+            self.provisional.get_or_insert_default();
+        }
     }
 
     /// Takes a buffer.
@@ -203,6 +214,9 @@ impl Recorder {
         self.release_all(now_ns);
         let ending = self.ending_where_heard();
         self.output.finish(ending, now_ns, &mut self.outbox);
+        if let Some(mut provisional) = self.provisional.take() {
+            provisional.hold(i64::MAX, &mut self.outbox.notices);
+        }
         self.current = None;
     }
 
@@ -409,6 +423,7 @@ impl Recorder {
             false => self.ending_at(UtcNs(frame.stamps.pts_ns)),
         };
         let jump_ns = self.timeline.take_step().unwrap_or(0);
+        let corrects = self.timeline.source() == Source::Reference && self.correct(jump_ns);
         frame.stamps.shift(jump_ns);
         for stream in &mut self.streams {
             stream.shift(jump_ns);
@@ -416,7 +431,7 @@ impl Recorder {
         }
         let mark = SegmentMark {
             origin: UtcNs(frame.stamps.pts_ns),
-            discontinuity: self.broken || Timeline::is_discontinuity(jump_ns),
+            discontinuity: self.broken || (Timeline::is_discontinuity(jump_ns) && !corrects),
             time_source: match self.timeline.source() {
                 Source::Reference => MarkSource::Reference,
                 Source::Clock => MarkSource::Clock,
@@ -501,5 +516,21 @@ impl Recorder {
     fn settle(&mut self, now_ns: i64) {
         let progress: Vec<Progress> = self.streams.iter().map(Stream::progress).collect();
         self.output.settle(&progress, now_ns, &mut self.outbox);
+        if let Some(provisional) = &mut self.provisional
+            && provisional.hold(now_ns, &mut self.outbox.notices)
+        {
+            self.provisional = None;
+        }
+    }
+
+    /// The camera's clock is known: what was recorded so far is to be moved. False if nothing is.
+    fn correct(&mut self, jump_ns: i64) -> bool {
+        let provisional = self
+            .provisional
+            .as_mut()
+            .filter(|each| each.shift_ns.is_none());
+        provisional
+            .map(|provisional| provisional.shift_ns = Some(jump_ns))
+            .is_some()
     }
 }

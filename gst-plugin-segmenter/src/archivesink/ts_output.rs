@@ -4,8 +4,9 @@
 //! The recorder's decisions go into the muxer with the frames ([`Muxer::border`]) and come out of
 //! it between two packets, on the muxer's own thread; there one file ends and the next begins.
 //! Since the muxer orders all tracks by time, no segment ever waits for its sound: it is complete
-//! when the border comes out. Where time jumps or the tracks change, the muxer is drained and a
-//! new one started.
+//! when the border comes out. Where the tracks change or time runs backward, the muxer is drained
+//! and a new one started. A clock that is set only names the files anew: the stream's own times go
+//! on.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -25,6 +26,7 @@ use super::notice::Outbox;
 use super::segments::{
     Ending, GRACE_NS, MOST_WAITING_BYTES, MOST_WAITING_NS, Plan, PlannedTrack, Progress,
 };
+use super::stamps::BACKWARD_JUMP_NS;
 
 /// How long draining a muxer may take, in real time, before its last packets are given up.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,8 +39,11 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub struct TsOutput {
     muxer: Option<Muxer>,
     tracks: Vec<PlannedTrack>,
-    /// UTC up to which the pictures, or else any track, went into the muxer.
+    /// UTC up to which any track went into the muxer.
     pushed: UtcNs,
+    /// By how much the clock stepped since the first segment, in nanoseconds: the stream's own
+    /// times go on as if it had not.
+    stepped_ns: i64,
     recording: bool,
     files: Arc<Files>,
 }
@@ -70,6 +75,8 @@ struct Border {
     previous: Option<Ending>,
     /// It travels as an event; otherwise packets from its time on belong to it.
     by_event: bool,
+    /// Its start on the stream's own clock.
+    stream_time: UtcNs,
 }
 
 #[derive(Debug)]
@@ -78,6 +85,9 @@ struct TsFile {
     mark: SegmentMark,
     waiting: Vec<u8>,
     waiting_since_ns: i64,
+    /// Its start on the stream's own clock.
+    stream_time: UtcNs,
+    /// Up to where it is written, on the stream's own clock.
     written_end: Option<UtcNs>,
 }
 
@@ -101,6 +111,7 @@ impl TsOutput {
             muxer: None,
             tracks: Vec::new(),
             pushed: UtcNs(i64::MIN),
+            stepped_ns: 0,
             recording: false,
             files: Arc::new(files),
         }
@@ -119,8 +130,10 @@ impl TsOutput {
         now_ns: i64,
         outbox: &mut Outbox,
     ) {
-        let goes_on = !plan.mark.discontinuity
-            && plan.jump_ns == 0
+        self.stepped_ns = self.stepped_ns.saturating_add(plan.jump_ns);
+        self.pushed = self.pushed + plan.jump_ns;
+        let backward = self.pushed - plan.mark.origin > BACKWARD_JUMP_NS;
+        let goes_on = !backward
             && self
                 .muxer
                 .as_ref()
@@ -136,6 +149,7 @@ impl TsOutput {
             mark: plan.mark,
             previous: previous.filter(|_| goes_on),
             by_event: muxer.has_pictures(),
+            stream_time: plan.mark.origin - self.stepped_ns,
         };
         self.files.lock().borders.push_back(border);
         muxer.border(&plan.tracks);
@@ -148,11 +162,17 @@ impl TsOutput {
     ///
     /// # Errors
     /// The frame.
-    pub fn push(&mut self, stream: usize, frame: Frame, outbox: &mut Outbox) -> Result<(), Frame> {
+    pub fn push(
+        &mut self,
+        stream: usize,
+        mut frame: Frame,
+        outbox: &mut Outbox,
+    ) -> Result<(), Frame> {
         let Some(muxer) = self.muxer.as_ref().filter(|_| self.recording) else {
             return Err(frame);
         };
         self.pushed = self.pushed.max(UtcNs(frame.stamps.dts_ns));
+        frame.stamps.shift(self.stepped_ns.saturating_neg());
         muxer.push(stream, frame)?;
         if let Some(error) = muxer.error() {
             outbox.warn(format!(
@@ -173,7 +193,12 @@ impl TsOutput {
             });
             if let (Some(progress), Some(muxer)) = (silent, &self.muxer) {
                 let start_ns = progress.heard.0.max(self.pushed.0.saturating_sub(GRACE_NS));
-                muxer.silent_until(track.stream, start_ns, self.pushed.0);
+                let stepped_ns = self.stepped_ns;
+                muxer.silent_until(
+                    track.stream,
+                    start_ns - stepped_ns,
+                    self.pushed.0 - stepped_ns,
+                );
             }
         }
         let mut files = self.files.lock();
@@ -262,7 +287,7 @@ impl FilesState {
             .or(packets.dts())
             .and_then(|time| i64::try_from(time.nseconds()).ok());
         let due = |border: &Border| {
-            !border.by_event && time.is_some_and(|time| time >= border.mark.origin.0)
+            !border.by_event && time.is_some_and(|time| time >= border.stream_time.0)
         };
         if self.borders.front().is_some_and(due) {
             self.cross_border();
@@ -290,6 +315,7 @@ impl FilesState {
             mark: border.mark,
             waiting: Vec::new(),
             waiting_since_ns: 0,
+            stream_time: border.stream_time,
             written_end: None,
         });
     }
@@ -339,11 +365,11 @@ impl FilesState {
         };
         self.outbox.stats.dropped += 1;
         self.health.lost(1);
-        let end = file.written_end.unwrap_or(file.mark.origin);
+        let end = file.written_end.unwrap_or(file.stream_time);
         let finished = file
             .growing
-            .finish((end - file.mark.origin).max(0), SegmentKind::Partial);
-        self.outbox.closed(finished, file.mark.discontinuity);
+            .finish((end - file.stream_time).max(0), SegmentKind::Partial);
+        self.outbox.closed(finished, file.mark);
     }
 
     fn close(&mut self, ending: Option<Ending>) {
@@ -359,9 +385,11 @@ impl FilesState {
         let Some(file) = self.current.take() else {
             return;
         };
-        let heard_ns = file.written_end.map_or(0, |end| end - file.mark.origin);
+        let heard_ns = file
+            .written_end
+            .map_or(0, |end| (end - file.stream_time).max(0));
         let duration_ns = ending.map_or(heard_ns, |ending| ending.duration_ns);
         let finished = file.growing.finish(duration_ns, SegmentKind::Full);
-        self.outbox.closed(finished, file.mark.discontinuity);
+        self.outbox.closed(finished, file.mark);
     }
 }
