@@ -30,26 +30,17 @@ fn depayloader(codec: Codec) -> &'static str {
     }
 }
 
-/// Receives until the camera ends the stream.
-fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<Got> {
-    let (video_chain, audio_chain) = (depayloader(video), depayloader(audio));
-    let url = &camera.url;
-    let pipeline = gst::parse::launch(&format!(
-        "rtspsrc name=r location={url} protocols={protocol} add-reference-timestamp-meta=true \
-         r. ! application/x-rtp,media=video ! {video_chain} ! fakesink name=v sync=false async=false \
-         r. ! application/x-rtp,media=audio ! {audio_chain} ! fakesink name=a sync=false async=false"
-    ))
-    .expect("the elements are installed")
-    .downcast::<gst::Pipeline>()
-    .expect("a launch line makes a pipeline");
-    let got: Arc<Mutex<Vec<Got>>> = Arc::default();
-    for (name, codec) in [("v", video), ("a", audio)] {
-        let got = got.clone();
-        let sink = pipeline
-            .by_name(name)
-            .and_then(|sink| sink.static_pad("sink"))
-            .expect("named above");
-        sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+/// Adds what receives one track, and notes what it gets.
+fn receiver(pipeline: &gst::Pipeline, codec: Codec, got: &Arc<Mutex<Vec<Got>>>) -> gst::Element {
+    let chain = format!(
+        "{} ! fakesink name=sink sync=false async=false",
+        depayloader(codec)
+    );
+    let bin = gst::parse::bin_from_description(&chain, true).expect("the elements are installed");
+    let sink = bin.by_name("sink").and_then(|sink| sink.static_pad("sink"));
+    let got = got.clone();
+    sink.expect("named above")
+        .add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             if let Some(buffer) = info.buffer() {
                 let meta = buffer.meta::<gst::ReferenceTimestampMeta>();
                 let ntp_ns = meta.map(|meta| meta.timestamp().nseconds() as i64);
@@ -63,7 +54,31 @@ fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<G
             }
             gst::PadProbeReturn::Ok
         });
-    }
+    pipeline.add(&bin).expect("a new bin");
+    bin.upcast()
+}
+
+/// Receives until the camera ends the stream.
+fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<Got> {
+    let pipeline = gst::Pipeline::new();
+    let source = gst::ElementFactory::make("rtspsrc")
+        .property("location", &camera.url)
+        .property_from_str("protocols", protocol)
+        .property("add-reference-timestamp-meta", true)
+        .build()
+        .expect("rtspsrc is installed");
+    pipeline.add(&source).expect("a new pipeline");
+    let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+    let receivers = [video, audio].map(|codec| receiver(&pipeline, codec, &got));
+    // Not by two "r. !" in a launch line: its delayed links now and then miss a track when both
+    // pads appear at once (GStreamer 1.22.0).
+    source.connect_pad_added(move |_, pad| {
+        let caps = pad.current_caps().or_else(|| Some(pad.query_caps(None)));
+        let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
+        let receiver = &receivers[usize::from(media.as_deref() != Some("video"))];
+        let sink = receiver.static_pad("sink").expect("a bin with a ghost pad");
+        pad.link(&sink).expect("the depayloader takes the track");
+    });
     pipeline
         .set_state(gst::State::Playing)
         .expect("rtspsrc starts");
