@@ -37,10 +37,12 @@ soak: setup
 
 fuzz:
 	@tests/setup/debian.sh build
-	tests/fuzz/run.sh 60
+	tests/fuzz/run.sh $(or $(SECONDS_EACH),60)
 
 bench: setup
-	cargo bench --package tests --benches
+	cargo build --release --package gst-plugin-segmenter
+	python3 tests/bench/record.py
+	cargo bench --package gst-plugin-segmenter --bench coverage
 
 lint:
 	@tests/setup/debian.sh test

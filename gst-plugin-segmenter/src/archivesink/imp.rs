@@ -505,7 +505,7 @@ fn incoming(
     if buffer.size() == 0 || header {
         return None;
     }
-    let on_axis = |time| segment.map_or(None, |segment| running_ns(segment, time));
+    let on_axis = |time| segment.and_then(|segment| running_ns(segment, time));
     let raw = RawStamps {
         pts_ns: on_axis(buffer.pts()),
         dts_ns: on_axis(buffer.dts()),

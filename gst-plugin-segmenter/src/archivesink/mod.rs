@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
+//! `archivesink`: the recording element.
+//!
+//! A buffer comes in at a pad ([`imp`]), gets a time in UTC ([`timeline`], [`stamps`]), and is
+//! given to a segment ([`recorder`]), which is one of the open segments of a container
+//! ([`mp4_output`] with [`mp4`], or [`ts_output`] with [`mpegts`]) and at last a file
+//! ([`growing`]).
+
 /**
  * SECTION:element-archivesink
  *

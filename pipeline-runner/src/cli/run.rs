@@ -15,9 +15,6 @@ use crate::supervisor::machine::State;
 use crate::supervisor::{self, View};
 use crate::worker::protocol::Class;
 
-/// Reports for files and journals are not wrapped: they are searched.
-const UNWRAPPED_COLUMNS: usize = 400;
-
 /// Arguments of `run`.
 #[derive(clap::Args)]
 pub struct Args {
@@ -36,7 +33,7 @@ pub fn main(args: &Args) -> ExitCode {
     let definitions = match prepare(args) {
         Ok(definitions) => definitions,
         Err(report) => {
-            complain(&report);
+            super::validate::complain(&report);
             return ExitCode::from(EXIT_DEFINITION);
         }
     };
@@ -59,13 +56,6 @@ pub fn main(args: &Args) -> ExitCode {
 }
 
 /// Says what is wrong, with the place in the file.
-fn complain(report: &miette::Report) {
-    let terminal = std::io::stderr().is_terminal();
-    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-    let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
-    eprint!("{}", config::explain(report, colour, columns));
-}
-
 /// Checks everything before anything starts.
 fn prepare(args: &Args) -> miette::Result<Definitions> {
     let definitions = config::load(&args.file)?;

@@ -24,7 +24,8 @@ use crate::config::Archive;
 
 /// How often retention looks.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// What a sweep makes free when the disk is full, where retention names no more than this.
+/// What a sweep makes free when the disk is full, where retention names no more than this; on a
+/// small disk a tenth of it.
 const ROOM_BYTES: u64 = 64 << 20;
 
 /// The thread's handle; dropping it ends the thread after what it is doing.
@@ -35,7 +36,7 @@ pub struct Housekeeper(Option<Sender<Task>>);
 enum Task {
     /// A disk is full.
     MakeRoom,
-    /// A worker has died and may have left files that it was writing.
+    /// A worker has died, or a disk was full: there may be files that nobody will close.
     Recover,
 }
 
@@ -65,7 +66,7 @@ impl Housekeeper {
         self.ask(Task::MakeRoom);
     }
 
-    /// Recovers what a worker left that has died.
+    /// Recovers files that were left unclosed.
     pub fn recover(&self) {
         self.ask(Task::Recover);
     }
@@ -80,6 +81,8 @@ impl Housekeeper {
 struct Keeper<'a> {
     archive: &'a Archive,
     retention: Retention,
+    /// The disk was full once: from then on so much is kept free, lest it fill again.
+    room_bytes: u64,
     /// What the last sweep that deleted nothing complained about: said once, not every time.
     complaint: String,
 }
@@ -89,6 +92,7 @@ impl<'a> Keeper<'a> {
         Self {
             archive,
             retention: Retention::new(&archive.root),
+            room_bytes: 0,
             complaint: String::new(),
         }
     }
@@ -97,14 +101,15 @@ impl<'a> Keeper<'a> {
         let mut next = Instant::now();
         loop {
             if Instant::now() >= next {
-                self.sweep(false);
+                self.sweep();
                 next = Instant::now() + INTERVAL;
             }
             match tasks.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(first) => {
                     let asked: Vec<Task> = std::iter::once(first).chain(tasks.try_iter()).collect();
                     if asked.contains(&Task::MakeRoom) {
-                        self.sweep(true);
+                        self.room_bytes = room_bytes(&self.archive.root);
+                        self.sweep();
                     }
                     if asked.contains(&Task::Recover) {
                         recovery(&self.archive.root);
@@ -116,8 +121,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    fn sweep(&mut self, full: bool) {
-        let policy = policy(self.archive, full);
+    fn sweep(&mut self) {
+        let policy = policy(self.archive, self.room_bytes);
         if policy == Policy::default() {
             return;
         }
@@ -149,13 +154,20 @@ impl<'a> Keeper<'a> {
     }
 }
 
-/// What may stay; with a full disk, a rolling archive gives up its oldest to make some room.
-fn policy(archive: &Archive, full: bool) -> Policy {
+/// How much to make free on the full disk at `root`.
+fn room_bytes(root: &Path) -> u64 {
+    let tenth = |stat: rustix::fs::StatVfs| stat.f_blocks.saturating_mul(stat.f_frsize) / 10;
+    rustix::fs::statvfs(root).map_or(ROOM_BYTES, |stat| tenth(stat).min(ROOM_BYTES))
+}
+
+/// What may stay. Where the disk was full there has to be some room (else `room_bytes` is 0), for
+/// which an archive that rolls gives up its oldest, and one that keeps everything nothing.
+fn policy(archive: &Archive, room_bytes: u64) -> Policy {
     let retention = archive.retention;
     let rolls = retention.bytes.is_some() || retention.min_free.is_some();
-    let min_free = match (full && rolls, retention.min_free) {
-        (true, min_free) => Some(min_free.unwrap_or(0).max(ROOM_BYTES)),
-        (false, min_free) => min_free,
+    let min_free = match retention.min_free {
+        min_free if rolls && room_bytes > 0 => Some(min_free.unwrap_or(0).max(room_bytes)),
+        min_free => min_free,
     };
     Policy {
         age_ns: retention
@@ -216,18 +228,21 @@ mod tests {
             bytes: Some(1 << 40),
             ..Default::default()
         });
-        assert_eq!(policy(&rolling, false).min_free_bytes, None);
-        assert_eq!(policy(&rolling, true).min_free_bytes, Some(ROOM_BYTES));
+        assert_eq!(policy(&rolling, 0).min_free_bytes, None);
+        assert_eq!(
+            policy(&rolling, ROOM_BYTES).min_free_bytes,
+            Some(ROOM_BYTES)
+        );
         let roomy = archive(config::Retention {
             min_free: Some(1 << 30),
             ..Default::default()
         });
-        assert_eq!(policy(&roomy, true).min_free_bytes, Some(1 << 30));
+        assert_eq!(policy(&roomy, ROOM_BYTES).min_free_bytes, Some(1 << 30));
         let kept = archive(config::Retention {
             age: Some(Duration::MAX),
             ..Default::default()
         });
-        assert_eq!(policy(&kept, true).min_free_bytes, None);
-        assert_eq!(policy(&kept, true).age_ns, Some(i64::MAX));
+        assert_eq!(policy(&kept, ROOM_BYTES).min_free_bytes, None);
+        assert_eq!(policy(&kept, ROOM_BYTES).age_ns, Some(i64::MAX));
     }
 }

@@ -298,7 +298,9 @@ impl Supervisor<'_> {
         };
         match event {
             Event::Flow(flow) => {
-                entry.view.flow(&flow);
+                if let Some(source) = entry.view.flow(&flow) {
+                    tracing::info!("{name}: the time of recordings comes from: {source}");
+                }
                 self.step(i, Input::Flow(&flow));
                 return;
             }
@@ -315,9 +317,10 @@ impl Supervisor<'_> {
                 entry.view.paused = true;
                 self.housekeeper.make_room();
             }
-            Event::Resumed => {
-                tracing::info!("{name}: recording goes on");
+            Event::Resumed { lost_frames } => {
+                tracing::warn!("{name}: recording goes on; {lost_frames} frames are lost");
                 entry.view.paused = false;
+                self.housekeeper.recover();
             }
             Event::DiskFull => self.housekeeper.make_room(),
             Event::Log { level, message } => match level {

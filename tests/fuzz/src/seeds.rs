@@ -26,7 +26,21 @@ fn main() {
 fn write(folder: &Path) -> io::Result<()> {
     let segment = segment().map_err(io::Error::other)?;
     write_seed(folder, "fmp4", "two-tracks", &segment)?;
-    write_seed(folder, "ts", "three-frames", &transport_stream())
+    write_seed(folder, "ts", "three-frames", &transport_stream())?;
+    for (seed, name) in [
+        (
+            "full",
+            "31:06.033333-2.0-full-3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.mp4",
+        ),
+        (
+            "temp",
+            "31:06.5-0.25-temp-3f2504e0-4f89-41d3-9a0c-0305e82c3301.ts",
+        ),
+        ("hour", "2026-11-20T10"),
+    ] {
+        write_seed(folder, "segment_name", seed, name.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn write_seed(folder: &Path, target: &str, name: &str, seed: &[u8]) -> io::Result<()> {

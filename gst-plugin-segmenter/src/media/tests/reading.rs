@@ -80,6 +80,7 @@ fn the_index_gives_back_codecs_and_their_configuration_to_the_byte() {
     let Codec::H264 { avcc, .. } = &streams[0].track.codec else {
         panic!("H.264");
     };
+    assert!(video.is_video && !audio.is_video);
     assert_eq!(video.codec(), *b"avc1");
     assert_eq!(video.configuration(), Some((*b"avcC", &avcc[..])));
     assert_eq!(audio.codec(), *b"mp4a");
