@@ -25,7 +25,7 @@ demo:
 	@tests/setup/debian.sh run
 	@echo 'Building pipeline-runner (debug build; some minutes the first time)'
 	@cargo build --quiet --package pipeline-runner
-	@set -m; $(TARGET)/debug/pipeline-runner run examples/$(if $(CAMERA),camera,demo).yaml
+	@[ ! -t 0 ] || set -m; $(TARGET)/debug/pipeline-runner run examples/$(if $(CAMERA),camera,demo).yaml || exit
 
 test: setup
 	cargo build --workspace
