@@ -151,7 +151,21 @@ impl ArchiveSink {
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);
+        self.wait_while_congested(pad);
         Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Holds back a source that is faster than the muxer behind; a live one never is.
+    fn wait_while_congested(&self, pad: &gst::Pad) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        let mut state = lock(&self.state);
+        while !self.stopping.load(Ordering::Acquire)
+            && state.recorder.as_ref().is_some_and(Recorder::congested)
+            && state.pad(pad).is_some_and(|pad| !pad.flushing)
+        {
+            let waited = self.gate.wait_timeout(state, LOOK_AGAIN);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
     }
 
     /// Only while playing is there a base time, and with it a way from running time to UTC. A

@@ -24,6 +24,7 @@
  */
 mod caps;
 mod clock;
+mod continuity;
 mod element_messages;
 mod growing;
 mod health;

@@ -14,14 +14,14 @@
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
 
 use crate::media::{SegmentMark, TimeSource as MarkSource};
-use crate::utc::UtcNs;
+use crate::utc::{HOUR_NS, UtcNs};
 
 use super::caps::{self, CapsError, Kind};
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
 use super::provisional::Provisional;
-use super::segments::{Ending, Plan, PlannedTrack, Progress};
+use super::segments::{Ending, GRACE_NS, Plan, PlannedTrack, Progress};
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
 use super::stream::Stream;
@@ -171,9 +171,19 @@ impl Recorder {
                 self.waiting_since_ns.get_or_insert(now.monotonic_ns);
                 return self.tick(now.monotonic_ns);
             }
+            if !stream.included && !stream.changed {
+                // It was left out, being silent, and is back.
+                stream.changed = true;
+                self.ask_for_keyframe(None);
+            }
         }
         self.accept(id, frame, now.monotonic_ns);
         self.settle(now.monotonic_ns);
+    }
+
+    /// Whether the source is to wait, outside of all locks, until it is no longer so.
+    pub fn congested(&self) -> bool {
+        self.output.congested()
     }
 
     /// The end of a stream, or of its pad.
@@ -399,12 +409,16 @@ impl Recorder {
     }
 
     fn begins(&self, id: usize, frame: &Frame) -> bool {
-        let Some(stream) = self.streams.get(id).filter(|_| frame.sync) else {
+        let Some(stream) = self.streams.get(id) else {
             return false;
         };
         let Some(current) = self.current.filter(|_| self.output.recording()) else {
-            return true;
+            return frame.sync;
         };
+        if !frame.sync {
+            // A stream without keyframes (intra refresh) must end a segment somewhere.
+            return UtcNs(frame.stamps.pts_ns) - current.start >= HOUR_NS;
+        }
         let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
         let waits = |stream: &Stream| stream.changed && stream.live();
         // Half a frame early is nearer than a frame late.
@@ -439,7 +453,10 @@ impl Recorder {
             run: self.run,
             sequence: self.sequence,
         };
-        let tracks = self.tracks();
+        let tracks = self.tracks(now_ns);
+        for (id, stream) in self.streams.iter_mut().enumerate() {
+            stream.included = tracks.iter().any(|track| track.stream == id);
+        }
         let plan = Plan {
             mark,
             jump_ns,
@@ -459,13 +476,21 @@ impl Recorder {
         self.release_all(now_ns);
     }
 
-    /// The streams that the next segment holds.
-    fn tracks(&self) -> Vec<PlannedTrack> {
+    /// The streams that the next segment holds. A track without a frame is left out where it would
+    /// trouble a decoder: pictures anywhere, sound in a transport stream.
+    fn tracks(&self, now_ns: i64) -> Vec<PlannedTrack> {
+        let held = |stream: &Stream| match (stream.kind, self.settings.container) {
+            (Kind::Video, _) => stream.expected(now_ns),
+            (Kind::Audio, Container::Mp4) => stream.live(),
+            (Kind::Audio, Container::MpegTs) => {
+                stream.live() && stream.heard_within(GRACE_NS, now_ns)
+            }
+        };
         let live = self
             .streams
             .iter()
             .enumerate()
-            .filter(|(_, stream)| stream.live());
+            .filter(|(_, stream)| held(stream));
         live.filter_map(|(id, stream)| {
             Some(PlannedTrack {
                 stream: id,

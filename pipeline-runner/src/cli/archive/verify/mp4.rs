@@ -83,7 +83,7 @@ fn times(index: &Index) -> Option<Times> {
     let extents: Vec<_> = index
         .tracks
         .iter()
-        .filter_map(|track| Some((track.is_video(), extent(track)?)))
+        .filter_map(|track| Some((track.is_video, extent(track)?)))
         .collect();
     let pictures = extents.iter().find(|(is_video, _)| *is_video);
     let pictures = pictures.map(|(_, extent)| extent);
