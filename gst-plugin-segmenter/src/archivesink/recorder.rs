@@ -16,6 +16,7 @@
 use crate::media::{SegmentMark, TimeSource as MarkSource};
 use crate::utc::{HOUR_NS, UtcNs};
 
+use super::av1;
 use super::caps::{self, CapsError, Kind};
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
@@ -131,6 +132,12 @@ impl Recorder {
     /// # Errors
     /// What is missing in the caps, and which element sets it.
     pub fn set_caps(&mut self, id: usize, new: &gst::Caps) -> Result<(), CapsError> {
+        if self.settings.container == Container::Mp4 && av1::lacks_configuration(new) {
+            if let Some(stream) = self.streams.get_mut(id) {
+                stream.incomplete = Some(new.clone());
+            }
+            return Ok(());
+        }
         let track = match self.settings.container {
             Container::Mp4 => Some(caps::track(new)?),
             Container::MpegTs => None,
@@ -158,7 +165,23 @@ impl Recorder {
     }
 
     /// Takes a buffer.
-    pub fn push(&mut self, id: usize, incoming: Incoming, now: Now) {
+    pub fn push(&mut self, id: usize, mut incoming: Incoming, now: Now) {
+        match self
+            .streams
+            .get_mut(id)
+            .and_then(|stream| stream.prepare(&mut incoming))
+        {
+            Some(Some(caps)) => {
+                if let Err(error) = self.set_caps(id, &caps) {
+                    self.outbox.warn(error.to_string());
+                }
+            }
+            Some(None) => {}
+            None => {
+                self.outbox.stats.dropped += 1;
+                return;
+            }
+        }
         self.observe(id, &incoming, now);
         let Some(frame) = self.frame(id, incoming, now) else {
             self.outbox.stats.dropped += 1;
