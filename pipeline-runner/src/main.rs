@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod gstreamer;
 mod supervisor;
 mod worker;
 

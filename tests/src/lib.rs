@@ -4,7 +4,9 @@
 //! Everything here panics with a sentence when it cannot do its work: a test has no better answer,
 //! and the sentence is what its reader needs.
 
+pub mod browser;
 pub mod camera;
 pub mod clips;
+pub mod decode;
 pub mod frames;
 pub mod pace;

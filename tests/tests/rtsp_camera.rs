@@ -30,26 +30,17 @@ fn depayloader(codec: Codec) -> &'static str {
     }
 }
 
-/// Receives until the camera ends the stream.
-fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<Got> {
-    let (video_chain, audio_chain) = (depayloader(video), depayloader(audio));
-    let url = &camera.url;
-    let pipeline = gst::parse::launch(&format!(
-        "rtspsrc name=r location={url} protocols={protocol} add-reference-timestamp-meta=true \
-         r. ! application/x-rtp,media=video ! {video_chain} ! fakesink name=v sync=false async=false \
-         r. ! application/x-rtp,media=audio ! {audio_chain} ! fakesink name=a sync=false async=false"
-    ))
-    .expect("the elements are installed")
-    .downcast::<gst::Pipeline>()
-    .expect("a launch line makes a pipeline");
-    let got: Arc<Mutex<Vec<Got>>> = Arc::default();
-    for (name, codec) in [("v", video), ("a", audio)] {
-        let got = got.clone();
-        let sink = pipeline
-            .by_name(name)
-            .and_then(|sink| sink.static_pad("sink"))
-            .expect("named above");
-        sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+/// Adds what receives one track, and notes what it gets.
+fn receiver(pipeline: &gst::Pipeline, codec: Codec, got: &Arc<Mutex<Vec<Got>>>) -> gst::Element {
+    let chain = format!(
+        "{} ! fakesink name=sink sync=false async=false",
+        depayloader(codec)
+    );
+    let bin = gst::parse::bin_from_description(&chain, true).expect("the elements are installed");
+    let sink = bin.by_name("sink").and_then(|sink| sink.static_pad("sink"));
+    let got = got.clone();
+    sink.expect("named above")
+        .add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             if let Some(buffer) = info.buffer() {
                 let meta = buffer.meta::<gst::ReferenceTimestampMeta>();
                 let ntp_ns = meta.map(|meta| meta.timestamp().nseconds() as i64);
@@ -63,7 +54,31 @@ fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<G
             }
             gst::PadProbeReturn::Ok
         });
-    }
+    pipeline.add(&bin).expect("a new bin");
+    bin.upcast()
+}
+
+/// Receives until the camera ends the stream.
+fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<Got> {
+    let pipeline = gst::Pipeline::new();
+    let source = gst::ElementFactory::make("rtspsrc")
+        .property("location", &camera.url)
+        .property_from_str("protocols", protocol)
+        .property("add-reference-timestamp-meta", true)
+        .build()
+        .expect("rtspsrc is installed");
+    pipeline.add(&source).expect("a new pipeline");
+    let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+    let receivers = [video, audio].map(|codec| receiver(&pipeline, codec, &got));
+    // Not by two "r. !" in a launch line: its delayed links now and then miss a track when both
+    // pads appear at once (GStreamer 1.22.0).
+    source.connect_pad_added(move |_, pad| {
+        let caps = pad.current_caps().or_else(|| Some(pad.query_caps(None)));
+        let media = caps.and_then(|caps| caps.structure(0)?.get::<String>("media").ok());
+        let receiver = &receivers[usize::from(media.as_deref() != Some("video"))];
+        let sink = receiver.static_pad("sink").expect("a bin with a ghost pad");
+        pad.link(&sink).expect("the depayloader takes the track");
+    });
     pipeline
         .set_state(gst::State::Playing)
         .expect("rtspsrc starts");
@@ -82,55 +97,65 @@ fn receive(camera: &Camera, protocol: &str, video: Codec, audio: Codec) -> Vec<G
     std::mem::take(&mut *got.lock().expect("no panic"))
 }
 
-/// The largest distance between a frame's time as received and as sent, in nanoseconds, and the
-/// share of frames whose time was known.
-fn clock_error(sent: &[&Sent], got: &[&Got]) -> (i64, usize) {
-    let known = sent
-        .iter()
-        .zip(got)
-        .filter_map(|(s, g)| Some(g.utc_ns? - s.utc_ns));
-    let errors: Vec<i64> = known.map(i64::abs).collect();
-    (
-        errors.iter().copied().max().unwrap_or(i64::MAX),
-        errors.len(),
-    )
+/// Each frame as received with the frame as sent; both are in the order sent.
+///
+/// # Panics
+/// When something arrived that was not sent, or twice, or out of order.
+fn matched<'a>(case: &str, sent: &[&'a Sent], got: &[&'a Got]) -> Vec<(&'a Sent, &'a Got)> {
+    let mut rest = sent.iter();
+    let mut find = |got: &'a Got| {
+        rest.find(|sent| sent.picture == got.picture)
+            .map(|sent| (*sent, got))
+    };
+    let pairs: Vec<_> = got.iter().filter_map(|got| find(got)).collect();
+    assert_eq!(
+        pairs.len(),
+        got.len(),
+        "{case}: not what was sent, in that order"
+    );
+    pairs
 }
 
-fn check(clip: Clip, protocol: &str, video: Codec, audio: Codec, ahead_ns: i64) {
+/// Lets a client receive the clip to its end; at most `lost` of the pictures may be missing.
+fn check(clip: Clip, protocol: &str, video: Codec, audio: Codec, ahead_ns: i64, lost: usize) {
     let camera = Camera::start(Media::clip(clips::get(clip)).clock_ahead_ns(ahead_ns));
     let got = receive(&camera, protocol, video, audio);
     let sent = camera.sent();
     for codec in [video, audio] {
+        let case = format!("{clip:?} {codec:?} over {protocol}");
         let sent: Vec<&Sent> = sent.iter().filter(|frame| frame.codec == codec).collect();
         let got: Vec<&Got> = got.iter().filter(|frame| frame.codec == codec).collect();
-        let case = format!("{clip:?} {codec:?} over {protocol}");
-        if codec.is_video() {
-            assert!(!sent.is_empty(), "{case}: nothing sent");
-            let of_sent: Vec<Hash> = sent.iter().map(|frame| frame.picture).collect();
-            let of_got: Vec<Hash> = got.iter().map(|frame| frame.picture).collect();
-            assert!(
-                of_sent == of_got,
-                "{case}: sent {}, got {}",
-                sent.len(),
-                got.len()
-            );
+        let (sent_count, got_count) = (sent.len(), got.len());
+        assert!(!got.is_empty(), "{case}: of {sent_count} nothing arrived");
+        if !codec.is_video() {
+            continue; // A tone repeats itself, and parsers may wrap it differently.
         }
-        let (error_ns, known) = clock_error(&sent, &got);
-        println!(
-            "{case}: sent {}, got {}, {known} with a time, at most {error_ns} ns off, {} with DTS",
-            sent.len(),
-            got.len(),
-            got.iter().filter(|g| g.has_dts).count()
+        assert!(
+            got_count + lost >= sent_count,
+            "{case}: sent {sent_count}, got {got_count}"
         );
-        if codec.is_video() {
-            assert!(known > sent.len() / 2, "{case}: only {known} times known");
-            assert!(error_ns < 1_000_000, "{case}: {error_ns} ns off");
-        }
+        let pairs = matched(&case, &sent, &got);
+        let errors = pairs
+            .iter()
+            .filter_map(|(s, g)| Some((g.utc_ns? - s.utc_ns).abs()));
+        let errors: Vec<i64> = errors.collect();
+        assert!(
+            errors.len() > sent_count / 2,
+            "{case}: only {} times known",
+            errors.len()
+        );
+        let worst_ns = errors.iter().max();
+        assert!(worst_ns < Some(&1_000_000), "{case}: {worst_ns:?} ns off");
+        // What recorders have to live with: cameras send no decoding times.
+        assert!(
+            got.iter().all(|frame| !frame.has_dts),
+            "{case}: a DTS out of nowhere"
+        );
     }
 }
 
 #[test]
-fn a_client_gets_every_frame_once_with_the_time_of_the_cameras_own_clock() {
+fn over_tcp_a_client_gets_every_frame_once_with_the_time_of_the_cameras_own_clock() {
     let cases = [
         (Clip::H264BAac, Codec::H264, Codec::Aac),
         (Clip::H264NoBOpus, Codec::H264, Codec::Opus),
@@ -141,12 +166,21 @@ fn a_client_gets_every_frame_once_with_the_time_of_the_cameras_own_clock() {
     ];
     std::thread::scope(|scope| {
         for (clip, video, audio) in cases {
-            scope.spawn(move || check(clip, "tcp", video, audio, 7_000_000_000));
+            scope.spawn(move || check(clip, "tcp", video, audio, 7_000_000_000, 0));
         }
-        // One only: GStreamer shares UDP ports, so two clients may steal each other's packets.
-        let behind_ns = -3_600_000_000_000;
-        scope.spawn(move || check(Clip::H264BAac, "udp", Codec::H264, Codec::Aac, behind_ns));
     });
+}
+
+#[test]
+fn over_udp_a_client_gets_nearly_every_frame_with_the_time_of_the_cameras_own_clock() {
+    check(
+        Clip::H264BAac,
+        "udp",
+        Codec::H264,
+        Codec::Aac,
+        -3_600_000_000_000,
+        10,
+    );
 }
 
 #[test]

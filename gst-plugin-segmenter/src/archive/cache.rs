@@ -8,24 +8,28 @@
 //! an index racy). So a listing is kept only if it was read at least [`SETTLED_NS`] after the stamp.
 //! A folder being recorded to is therefore read each time, which is what is wanted; and one whose
 //! stamp lies in the future, because a clock was wrong, as well.
+//!
+//! Of many more folders than there is room for listings it is remembered how far what they hold
+//! reaches, because each query has to know that of the whole day before.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::listing::{Listing, Stamp};
+use super::listing::{Listing, Stamp, is_absent};
 use crate::utc::{SECOND_NS, UtcNs};
 
 /// How old a folder's stamp must be for a listing to be kept.
 const SETTLED_NS: i64 = 2 * SECOND_NS;
-/// What a listing costs beside its own bytes.
+/// What is remembered of a folder whose listing is not.
 const SLOT_BYTES: usize = 256;
 
 /// Listings, as many as fit into a number of bytes; the least recently used go first.
 pub(super) struct Cache {
-    limit_bytes: usize,
+    listing_bytes: usize,
+    max_slots: usize,
     now: fn() -> UtcNs,
     slots: Mutex<Slots>,
     /// How many folders were read.
@@ -35,53 +39,65 @@ pub(super) struct Cache {
 #[derive(Default)]
 struct Slots {
     by_folder: HashMap<PathBuf, Slot>,
+    /// Of all listings.
     bytes: usize,
     uses: u64,
 }
 
 struct Slot {
     stamp: Stamp,
-    listing: Arc<Listing>,
+    latest_end: UtcNs,
+    listing: Option<Arc<Listing>>,
     last_use: u64,
 }
 
 impl Cache {
     pub(super) fn new(limit_bytes: usize, now: fn() -> UtcNs) -> Self {
+        let slots_bytes = limit_bytes / 4;
         Self {
-            limit_bytes,
+            listing_bytes: limit_bytes - slots_bytes,
+            max_slots: slots_bytes / SLOT_BYTES,
             now,
             slots: Mutex::default(),
             reads: AtomicU64::new(0),
         }
     }
 
-    /// What a folder holds at this moment; `None` if there is no such folder.
-    pub(super) fn listing(&self, folder: &Path, hour: UtcNs) -> io::Result<Option<Arc<Listing>>> {
+    /// What a folder holds at this moment. `None` if there is no such folder, or if nothing in it
+    /// may reach beyond `after`.
+    pub(super) fn listing(
+        &self,
+        folder: &Path,
+        hour: UtcNs,
+        after: UtcNs,
+    ) -> io::Result<Option<Arc<Listing>>> {
         let Some(stamp) = Stamp::of(folder)? else {
             self.lock().remove(folder);
             return Ok(None);
         };
-        if let Some(listing) = self.lock().get(folder, stamp) {
-            return Ok(Some(listing));
+        match self.lock().get(folder, stamp) {
+            Some((latest_end, _)) if latest_end <= after => return Ok(None),
+            Some((_, Some(listing))) => return Ok(Some(listing)),
+            _ => {}
         }
         let read_at = (self.now)();
         self.reads.fetch_add(1, Ordering::Relaxed);
         let (stamp, listing) = match Listing::read(folder, hour) {
             Ok(read) => read,
-            Err(error) if super::listing::is_absent(&error) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         let listing = Arc::new(listing);
-        let settled = i128::from(read_at.0) - stamp.latest_ns() >= i128::from(SETTLED_NS);
         let mut slots = self.lock();
         slots.remove(folder);
-        if settled {
-            slots.insert(folder, stamp, &listing, self.limit_bytes);
+        if i128::from(read_at.0) - stamp.latest_ns() >= i128::from(SETTLED_NS) {
+            slots.insert(folder, stamp, &listing);
+            slots.shrink(self.listing_bytes, self.max_slots);
         }
-        Ok(Some(listing))
+        Ok((listing.latest_end() > after).then_some(listing))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Slots> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,36 +109,50 @@ impl Cache {
 }
 
 impl Slots {
-    fn get(&mut self, folder: &Path, stamp: Stamp) -> Option<Arc<Listing>> {
+    fn get(&mut self, folder: &Path, stamp: Stamp) -> Option<(UtcNs, Option<Arc<Listing>>)> {
         self.uses += 1;
         let slot = self.by_folder.get_mut(folder)?;
         slot.last_use = self.uses;
-        (slot.stamp == stamp).then(|| Arc::clone(&slot.listing))
+        (slot.stamp == stamp).then(|| (slot.latest_end, slot.listing.clone()))
     }
 
     fn remove(&mut self, folder: &Path) {
         if let Some(slot) = self.by_folder.remove(folder) {
-            self.bytes = self.bytes.saturating_sub(slot.listing.bytes() + SLOT_BYTES);
+            let bytes = slot.listing.map_or(0, |listing| listing.bytes());
+            self.bytes = self.bytes.saturating_sub(bytes);
         }
     }
 
-    fn insert(&mut self, folder: &Path, stamp: Stamp, listing: &Arc<Listing>, limit_bytes: usize) {
-        let bytes = listing.bytes() + SLOT_BYTES;
-        while self.bytes + bytes > limit_bytes {
+    fn insert(&mut self, folder: &Path, stamp: Stamp, listing: &Arc<Listing>) {
+        self.uses += 1;
+        self.bytes += listing.bytes();
+        let slot = Slot {
+            stamp,
+            latest_end: listing.latest_end(),
+            listing: Some(Arc::clone(listing)),
+            last_use: self.uses,
+        };
+        self.by_folder.insert(folder.to_owned(), slot);
+    }
+
+    /// Forgets listings, then whole folders, the least recently used first.
+    fn shrink(&mut self, listing_bytes: usize, max_slots: usize) {
+        while self.bytes > listing_bytes {
+            let slots = self.by_folder.values_mut();
+            let holding = slots.filter(|slot| slot.listing.is_some());
+            let Some(oldest) = holding.min_by_key(|slot| slot.last_use) else {
+                return;
+            };
+            let bytes = oldest.listing.take().map_or(0, |listing| listing.bytes());
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+        while self.by_folder.len() > max_slots {
             let oldest = self.by_folder.iter().min_by_key(|(_, slot)| slot.last_use);
             let Some(oldest) = oldest.map(|(folder, _)| folder.clone()) else {
                 return;
             };
             self.remove(&oldest);
         }
-        self.uses += 1;
-        self.bytes += bytes;
-        let slot = Slot {
-            stamp,
-            listing: Arc::clone(listing),
-            last_use: self.uses,
-        };
-        self.by_folder.insert(folder.to_owned(), slot);
     }
 }
 
@@ -131,6 +161,8 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    const BEGINNING: UtcNs = UtcNs(i64::MIN);
 
     /// A clock by which every stamp has settled.
     fn later() -> UtcNs {
@@ -147,7 +179,10 @@ mod tests {
     }
 
     fn count(cache: &Cache, folder: &Path) -> usize {
-        cache.listing(folder, UtcNs(0)).unwrap().unwrap().len()
+        cache
+            .listing(folder, UtcNs(0), BEGINNING)
+            .unwrap()
+            .map_or(0, |listing| listing.len())
     }
 
     #[test]
@@ -196,7 +231,7 @@ mod tests {
         let cache = Cache::new(1 << 20, later);
         assert_eq!(count(&cache, &one), 1);
         fs::rename(&one, root.path().join("away")).unwrap();
-        assert!(cache.listing(&one, UtcNs(0)).unwrap().is_none());
+        assert!(cache.listing(&one, UtcNs(0), BEGINNING).unwrap().is_none());
         assert_eq!(cache.bytes(), 0);
         fs::rename(&two, &one).unwrap();
         assert_eq!(count(&cache, &one), 0);
@@ -223,5 +258,40 @@ mod tests {
         }
         assert!(cache.bytes() > limit / 2);
         assert_eq!(cache.reads.load(Ordering::Relaxed), 20, "the first stayed");
+    }
+
+    #[test]
+    fn how_far_a_folder_reaches_is_remembered_when_its_listing_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let folders: Vec<PathBuf> = (0..20)
+            .map(|number| root.path().join(number.to_string()))
+            .collect();
+        let cache = Cache::new(40_000, later);
+        for folder in &folders {
+            fs::create_dir(folder).unwrap();
+            for second in 0..59 {
+                segment(folder, second);
+            }
+            assert_eq!(count(&cache, folder), 59);
+        }
+        let reaching = |after| cache.listing(&folders[0], UtcNs(0), after).unwrap();
+        assert!(reaching(UtcNs(59 * SECOND_NS)).is_none());
+        assert_eq!(cache.reads.load(Ordering::Relaxed), 20);
+        assert!(reaching(UtcNs(59 * SECOND_NS - 1)).is_some());
+        assert_eq!(cache.reads.load(Ordering::Relaxed), 21);
+        let slots = cache.lock().by_folder.len();
+        assert_eq!(slots, 20);
+    }
+
+    #[test]
+    fn a_cache_of_no_bytes_keeps_nothing_and_answers_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        segment(folder.path(), 1);
+        let cache = Cache::new(0, later);
+        for _ in 0..3 {
+            assert_eq!(count(&cache, folder.path()), 1);
+        }
+        assert_eq!(cache.reads.load(Ordering::Relaxed), 3);
+        assert!(cache.lock().by_folder.is_empty());
     }
 }

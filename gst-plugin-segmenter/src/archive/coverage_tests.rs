@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 use std::fs;
 
-use super::super::test_archive::{MS, TEN, TestArchive};
+use super::super::test_archive::{MS, TEN, TestArchive, as_nobody};
 use super::*;
 use Kind::{Full, Partial, Suspect, Temp};
 
@@ -230,10 +230,10 @@ fn a_folder_that_cannot_be_read_is_an_error_and_not_a_hole() {
     let archive = TestArchive::new();
     archive.add(Full, 0, 2000, 0);
     let folder = archive.path().join("s/v/2026-11-20T10");
-    fs::remove_dir_all(&folder).unwrap();
-    // A link to itself: unreadable for root as well.
-    std::os::unix::fs::symlink(&folder, &folder).unwrap();
     let Span { from, to } = span(0, 2000);
-    let error = archive.open().coverage("s", "v", from, to).unwrap_err();
+    let error = as_nobody(&archive, &[(&folder, 0o000)], || {
+        archive.open().coverage("s", "v", from, to).unwrap_err()
+    });
+    assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     assert!(error.to_string().contains("2026-11-20T10"), "{error}");
 }

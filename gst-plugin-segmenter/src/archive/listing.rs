@@ -271,8 +271,6 @@ struct Reader {
     strays: Vec<Box<str>>,
     /// The stems of tombstones: rare, so what they hide is taken out at the end.
     hidden_stems: Vec<Box<str>>,
-    /// The written form of the name at hand.
-    written: String,
 }
 
 impl Reader {
@@ -296,15 +294,9 @@ impl Reader {
             return;
         };
         self.entries.push(entry);
-        if !self.is_as_written(name, &parsed) {
+        if !parsed.is_written_as(name) {
             self.odd_names.push((entry, name.into()));
         }
-    }
-
-    fn is_as_written(&mut self, name: &str, parsed: &SegmentName) -> bool {
-        use std::fmt::Write as _;
-        self.written.clear();
-        write!(self.written, "{parsed}").is_ok() && self.written == name
     }
 
     fn finish(mut self, folder: &Path) -> Listing {

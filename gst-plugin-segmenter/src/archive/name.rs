@@ -160,6 +160,32 @@ impl SegmentName {
         })
     }
 
+    /// Whether `file_name`, of which this was read, is what a writer would write: a quick way to
+    /// compare it with the [`Display`](fmt::Display)ed name.
+    pub(super) fn is_written_as(&self, file_name: &str) -> bool {
+        let mut parts = file_name.splitn(4, '-');
+        let (Some(time), Some(duration), _, Some(id)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let Some((whole, fraction)) = duration.split_once('.') else {
+            return false;
+        };
+        let is_usual_id = match self.kind {
+            Kind::Temp => {
+                let uuid = id.split_once('.').map_or(id, |(uuid, _)| uuid);
+                uuid.len() == 36 && !uuid.bytes().any(|byte| byte.is_ascii_uppercase())
+            }
+            _ => true,
+        };
+        time.len() == "MM:SS.ffffff".len()
+            && (whole == "0" || !whole.is_empty() && !whole.starts_with('0'))
+            && (fraction.len() == 1
+                || (2..=9).contains(&fraction.len()) && !fraction.ends_with('0'))
+            && is_usual_id
+    }
+
     /// The moment after the last frame.
     pub fn end(&self) -> UtcNs {
         self.start + self.duration_ns

@@ -175,11 +175,31 @@ proptest! {
     }
 
     #[test]
+    fn another_spelling_of_a_name_is_read_as_that_name_and_known_for_another(
+        clock in "0[0-9]:[0-5][0-9]",
+        fraction in "(|\\.|\\.[0-9]{1,6})",
+        duration in "(0{0,2}[0-9]{1,3}|0{0,1}[0-9]{0,2}\\.[0-9]{1,5}0{0,7}|[0-9]\\.)",
+        id in prop::sample::select(vec![
+            "temp-3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "temp-3F2504E0-4f89-41d3-9a0c-0305e82c3301",
+            "temp-3f2504e04f8941d39a0c0305e82c3301",
+            "temp-{3f2504e0-4f89-41d3-9a0c-0305e82c3301}",
+            "full-3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ]),
+    ) {
+        let text = format!("{clock}{fraction}-{duration}-{id}.ts");
+        let name = SegmentName::parse(HOUR, &text).unwrap();
+        prop_assert_eq!(SegmentName::parse(HOUR, &name.to_string()), Ok(name));
+        prop_assert_eq!(name.is_written_as(&text), name.to_string() == text, "{}", text);
+    }
+
+    #[test]
     fn nothing_that_nearly_is_a_name_makes_the_parser_panic(
         text in "[0-9:.]{0,12}-[0-9.]{0,30}-(full|temp|suspect|x)-[-_0-9A-Za-z]{0,44}\\.(ts|mp4)"
     ) {
         if let Ok(name) = SegmentName::parse(HOUR, &text) {
             prop_assert_eq!(SegmentName::parse(HOUR, &name.to_string()), Ok(name));
+            prop_assert_eq!(name.is_written_as(&text), name.to_string() == text, "{}", text);
         }
     }
 }

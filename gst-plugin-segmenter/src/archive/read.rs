@@ -111,8 +111,11 @@ impl Archive {
 
     fn hour(&self, stream: &str, variant: &str, hour: UtcNs) -> io::Result<Option<Arc<Listing>>> {
         let folder = existing(variant_folder(&self.root, stream, variant)?)?;
-        self.cache
-            .listing(&folder.join(hour_folder(hour)), hour.hour())
+        self.cache.listing(
+            &folder.join(hour_folder(hour)),
+            hour.hour(),
+            UtcNs(i64::MIN),
+        )
     }
 
     /// How many folders were read so far: what the cache did not spare.
@@ -216,14 +219,9 @@ impl Iterator for Candidates<'_> {
                 return Some(Ok(candidate));
             }
             let hour = self.hours.next()?;
-            match self
-                .cache
-                .listing(&self.folder.join(hour_folder(hour)), hour)
-            {
-                Ok(Some(listing)) if listing.latest_end() > self.from => {
-                    self.current = Some((listing, 0));
-                }
-                Ok(_) => {}
+            let folder = self.folder.join(hour_folder(hour));
+            match self.cache.listing(&folder, hour, self.from) {
+                Ok(listing) => self.current = listing.map(|listing| (listing, 0)),
                 Err(error) => return Some(Err(error)),
             }
         }

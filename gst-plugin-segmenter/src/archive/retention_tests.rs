@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 use std::io::IoSlice;
 
-use super::super::test_archive::{MS, TEN, TestArchive};
+use super::super::test_archive::{MS, TEN, TestArchive, as_nobody};
 use super::super::{Container, SegmentFile};
 use super::*;
 use crate::utc::HOUR_NS;
@@ -44,6 +44,10 @@ fn age(age_ns: i64) -> Policy {
         age_ns: Some(age_ns),
         ..Policy::default()
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap()
 }
 
 fn present(paths: &[PathBuf]) -> Vec<bool> {
@@ -207,21 +211,33 @@ fn the_real_file_system_says_what_is_free() {
 }
 
 #[test]
-fn one_folder_that_cannot_be_read_or_emptied_stops_nothing_else() {
+fn a_folder_that_cannot_be_read_or_emptied_is_reported_and_stops_nothing_else() {
     let archive = TestArchive::new();
-    // A segment that is a folder cannot be removed, not even by root.
-    let stuck = archive.path().join("s/v/2026-11-20T08");
-    fs::create_dir_all(&stuck).unwrap();
-    let looping = archive.path().join("looping");
-    std::os::unix::fs::symlink(&looping, &looping).unwrap();
-    fs::create_dir(archive.path().join("x")).unwrap();
-    std::os::unix::fs::symlink("/proc/self/mem", stuck.join(".ignored")).unwrap();
-    let old = add(&archive, 0, 0);
-    let report = sweep(archive.path(), &age(HOUR_NS), TEN + DAY_NS, &|| Ok(0));
-    assert!(!old.exists());
-    assert!(stuck.exists(), "not empty, so it stays");
-    assert!(report.errors.is_empty());
+    let paths = [
+        add_to(&archive, "a", 0),
+        add_to(&archive, "b", 0),
+        add_to(&archive, "b", 2000),
+        add_to(&archive, "c", 4000),
+    ];
+    let modes = [(folder_of(&paths[0]), 0o000), (folder_of(&paths[1]), 0o555)];
+    let report = as_nobody(&archive, &modes, || {
+        sweep(archive.path(), &age(HOUR_NS), TEN + DAY_NS, &no_question)
+    });
+    assert_eq!(present(&paths), [true, true, true, false]);
+    // With the one that moving files to other streams left empty.
+    assert_eq!((report.aged_files, report.removed_folders), (1, 2));
+    let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 2, "one for each folder: {errors:?}");
+    assert!(errors[0].contains("/a/v/2026-11-20T10") && errors[1].contains("/b/v/2026-11-20T10"));
+    assert!(
+        report.to_string().contains("(and 1 more errors)"),
+        "{report}"
+    );
+}
 
+#[test]
+fn a_limit_that_cannot_be_checked_does_not_stop_the_others() {
+    let archive = TestArchive::new();
     let failing = || Err(io::Error::other("statvfs says no"));
     let path = add(&archive, 0, 0);
     let policy = Policy {

@@ -2,6 +2,7 @@
 //! Archives of files whose names are all that matters.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Archive, Container, Id, Kind, SegmentName};
@@ -59,4 +60,41 @@ impl TestArchive {
         fs::write(&path, bytes).unwrap();
         (name, path)
     }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs `test` with folders of these modes, as somebody whom that stops: root it does not.
+pub(super) fn as_nobody<R: Send>(
+    archive: &TestArchive,
+    modes: &[(&Path, u32)],
+    test: impl FnOnce() -> R + Send,
+) -> R {
+    let mut folders = vec![archive.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        set_mode(&folder, 0o777);
+        let entries = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        folders.extend(entries.filter(|path| path.is_dir()));
+    }
+    for (folder, mode) in modes {
+        set_mode(folder, *mode);
+    }
+    let result = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            if rustix::process::geteuid().is_root() {
+                // Of this thread alone.
+                rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+            }
+            test()
+        });
+        thread.join().unwrap()
+    });
+    for (folder, _) in modes {
+        set_mode(folder, 0o777);
+    }
+    result
 }

@@ -82,7 +82,12 @@ impl Growing {
         let sync = self.place.fsync != Fsync::Never;
         match self.file {
             Some(file) if file.bytes() > 0 => file.finish(duration_ns, kind, sync).map(Some),
-            _ => Ok(None),
+            // Made, but the disk took none of it: finishing removes it, and says so.
+            Some(file) => {
+                let _ = file.finish(duration_ns, kind, false);
+                Ok(None)
+            }
+            None => Ok(None),
         }
     }
 }

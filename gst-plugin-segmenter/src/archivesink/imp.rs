@@ -21,7 +21,9 @@ use super::notice::Notice;
 use super::recorder::{Incoming, Now, Recorder};
 use super::settings::{self, Container, Fsync, Settings, TimeSource};
 use super::stamps::RawStamps;
-use super::{element_messages, start};
+use super::{element_messages, retime, start, upstream};
+use crate::archive::Finished;
+use crate::media::SegmentMark;
 use crate::utc::UtcNs;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -149,7 +151,21 @@ impl ArchiveSink {
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);
+        self.wait_while_congested(pad);
         Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Holds back a source that is faster than the muxer behind; a live one never is.
+    fn wait_while_congested(&self, pad: &gst::Pad) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        let mut state = lock(&self.state);
+        while !self.stopping.load(Ordering::Acquire)
+            && state.recorder.as_ref().is_some_and(Recorder::congested)
+            && state.pad(pad).is_some_and(|pad| !pad.flushing)
+        {
+            let waited = self.gate.wait_timeout(state, LOOK_AGAIN);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
     }
 
     /// Only while playing is there a base time, and with it a way from running time to UTC. A
@@ -187,12 +203,16 @@ impl ArchiveSink {
     }
 
     fn set_caps(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> bool {
+        let sends_reference = upstream::sends_reference_times(pad);
         let mut state = lock(&self.state);
         let id = state.pad(pad).map(|pad| pad.id);
         let Some((id, recorder)) = id.zip(state.recorder.as_mut()) else {
             return false;
         };
         let result = recorder.set_caps(id, &caps.to_owned());
+        if sends_reference {
+            recorder.expect_reference();
+        }
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);
@@ -351,18 +371,34 @@ impl ArchiveSink {
                     let _ =
                         obj.post_message(element_messages::resumed(&*obj, &settings, lost_frames));
                 }
-                Notice::Segment {
+                Notice::Retime {
                     finished,
-                    discontinuity,
-                } => {
-                    let obj = self.obj();
-                    gst::debug!(CAT, imp = self, "closed {}", finished.path.display());
-                    let message =
-                        element_messages::segment(&*obj, &settings, &finished, discontinuity);
-                    let _ = obj.post_message(message);
-                }
+                    mark,
+                    shift_ns,
+                } => match retime::retime(&settings, &finished, shift_ns) {
+                    Ok(moved) => self.tell_of(&settings, &moved, mark),
+                    Err(error) => {
+                        gst::element_imp_warning!(
+                            self,
+                            gst::ResourceError::Write,
+                            [
+                                "{} keeps the machine's time, {shift_ns} ns from the camera's: {error}",
+                                finished.path.display()
+                            ]
+                        );
+                        self.tell_of(&settings, &finished, mark);
+                    }
+                },
+                Notice::Segment { finished, mark } => self.tell_of(&settings, &finished, mark),
             }
         }
+    }
+
+    fn tell_of(&self, settings: &Settings, finished: &Finished, mark: SegmentMark) {
+        gst::debug!(CAT, imp = self, "closed {}", finished.path.display());
+        let obj = self.obj();
+        let message = element_messages::segment(&*obj, settings, finished, mark.discontinuity);
+        let _ = obj.post_message(message);
     }
 
     fn ask_for_keyframe(&self, running_ns: Option<i64>) {
@@ -483,7 +519,7 @@ fn incoming(
     if buffer.size() == 0 || header {
         return None;
     }
-    let on_axis = |time| segment.map_or(None, |segment| running_ns(segment, time));
+    let on_axis = |time| segment.and_then(|segment| running_ns(segment, time));
     let raw = RawStamps {
         pts_ns: on_axis(buffer.pts()),
         dts_ns: on_axis(buffer.dts()),

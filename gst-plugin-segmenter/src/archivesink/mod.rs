@@ -1,4 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
+//! `archivesink`: the recording element.
+//!
+//! A buffer comes in at a pad ([`imp`]), gets a time in UTC ([`timeline`], [`stamps`]), and is
+//! given to a segment ([`recorder`]), which is one of the open segments of a container
+//! ([`mp4_output`] with [`mp4`], or [`ts_output`] with [`mpegts`]) and at last a file
+//! ([`growing`]).
+
 /**
  * SECTION:element-archivesink
  *
@@ -17,6 +24,7 @@
  */
 mod caps;
 mod clock;
+mod continuity;
 mod element_messages;
 mod growing;
 mod health;
@@ -26,7 +34,9 @@ mod mp4_output;
 mod mpegts;
 mod notice;
 mod output;
+mod provisional;
 mod recorder;
+mod retime;
 mod segments;
 mod settings;
 mod stamps;
@@ -34,6 +44,7 @@ mod start;
 mod stream;
 mod timeline;
 mod ts_output;
+mod upstream;
 
 pub use clock::WallClock;
 pub use settings::{Container, Fsync, TimeSource};

@@ -110,9 +110,9 @@ impl Mp4Segment {
         self.mark.origin
     }
 
-    /// The segment does not follow on the one before.
-    pub fn discontinuity(&self) -> bool {
-        self.mark.discontinuity
+    /// Where it belongs.
+    pub fn mark(&self) -> SegmentMark {
+        self.mark
     }
 
     /// Takes a frame of a track. False if it is too late: its time lies before what the edit

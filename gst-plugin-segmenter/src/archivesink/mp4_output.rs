@@ -236,11 +236,8 @@ impl Mp4Output {
         outbox.stats.dropped += lost_frames;
         open.segment.discard();
         let duration_ns = open.segment.written() - open.segment.origin();
-        let discontinuity = open.segment.discontinuity();
-        outbox.closed(
-            open.segment.finish(duration_ns, Kind::Partial),
-            discontinuity,
-        );
+        let mark = open.segment.mark();
+        outbox.closed(open.segment.finish(duration_ns, Kind::Partial), mark);
     }
 
     fn close_front(&mut self, now_ns: i64, outbox: &mut Outbox) {
@@ -266,8 +263,8 @@ impl Mp4Output {
         };
         let written_ns = open.segment.written() - open.segment.origin();
         let duration_ns = open.ending.map_or(written_ns, |ending| ending.duration_ns);
-        let discontinuity = open.segment.discontinuity();
-        outbox.closed(open.segment.finish(duration_ns, open.kind), discontinuity);
+        let mark = open.segment.mark();
+        outbox.closed(open.segment.finish(duration_ns, open.kind), mark);
     }
 }
 

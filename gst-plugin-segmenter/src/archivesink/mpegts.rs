@@ -6,17 +6,24 @@
 //! stream: a `GstForceKeyUnit` event before the keyframe makes the parser repeat the parameter
 //! sets and the muxer repeat PAT and PMT, and comes out of the muxer right before them.
 //!
-//! PTS is UTC in 90 kHz ticks, modulo 2^33 (plus the muxer's own constant hour): together with
-//! the hour folder it names the moment of every frame.
+//! PTS starts as UTC in 90 kHz ticks, modulo 2^33, plus the muxer's own constant hour, and then
+//! runs on without a step; where a segment's first frame is in UTC, its name says.
 //!
 //! Each input has a `queue` without limits: the muxer waits until every input has something, and
-//! the recorder must never wait for the muxer. An input that is silent is told so by GAP events.
+//! the recorder must never wait for the muxer. An input that is silent is told so by GAP events,
+//! and a source that is faster than the muxer is held back outside of all locks
+//! ([`Muxer::congested`]).
 
 use gst::prelude::*;
 
 use super::caps::Kind;
 use super::mp4::Frame;
 use super::segments::PlannedTrack;
+
+/// The event that is a border where there are no pictures.
+pub const SOUND_BORDER: &str = "archivesink-border";
+/// Bytes that may wait for a muxer that is slower than its source, before the source waits.
+const MOST_QUEUED_BYTES: u64 = 4 << 20;
 
 /// A running muxer.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ struct Input {
     kind: Kind,
     caps: gst::Caps,
     pad: gst::Pad,
+    queue: gst::Element,
     ended: bool,
 }
 
@@ -107,7 +115,7 @@ impl Muxer {
             })
     }
 
-    /// A new segment begins with the next keyframe, which is shown at `pts_ns`.
+    /// A new segment begins with the next frame of the pictures, or of the sound that leads.
     pub fn border(&mut self, tracks: &[PlannedTrack]) {
         self.borders += 1;
         for (input, track) in self.inputs.iter_mut().zip(tracks) {
@@ -115,19 +123,30 @@ impl Muxer {
                 input.caps = track.caps.clone();
                 input.pad.push_event(gst::event::Caps::new(&track.caps));
             }
-            if input.kind == Kind::Video {
-                let event = gst_video::DownstreamForceKeyUnitEvent::builder()
-                    .all_headers(true)
-                    .count(self.borders)
-                    .build();
-                input.pad.push_event(event);
-            }
+        }
+        let pictures = self.inputs.iter().find(|input| input.kind == Kind::Video);
+        let event = match pictures {
+            Some(_) => gst_video::DownstreamForceKeyUnitEvent::builder()
+                .all_headers(true)
+                .count(self.borders)
+                .build(),
+            None => gst::event::CustomDownstream::new(gst::Structure::new_empty(SOUND_BORDER)),
+        };
+        if let Some(input) = pictures.or(self.inputs.first()) {
+            input.pad.push_event(event);
         }
     }
 
-    /// Whether borders travel with pictures.
-    pub fn has_pictures(&self) -> bool {
-        self.inputs.iter().any(|input| input.kind == Kind::Video)
+    /// Whether more frames wait than a muxer that is only slow should have: every input has some.
+    pub fn congested(&self) -> bool {
+        let waiting = self
+            .inputs
+            .iter()
+            .map(|input| input.queue.property::<u32>("current-level-bytes"));
+        let (least, sum) = waiting.fold((u32::MAX, 0_u64), |(least, sum), bytes| {
+            (least.min(bytes), sum + u64::from(bytes))
+        });
+        least > 0 && sum > MOST_QUEUED_BYTES
     }
 
     /// Takes a frame, or gives it back if it has no input for its stream.
@@ -152,17 +171,19 @@ impl Muxer {
         Ok(())
     }
 
-    /// A stream has nothing up to here.
-    pub fn silent_until(&self, stream: usize, start_ns: i64, end_ns: i64) {
+    /// A stream has nothing up to this moment.
+    pub fn silent_until(&self, stream: usize, end_ns: i64) {
         let input = self
             .inputs
             .iter()
             .find(|input| input.stream == stream && !input.ended);
-        if let (Some(input), Some(start)) = (input, clock_time(start_ns)) {
-            let duration = clock_time(end_ns.saturating_sub(start_ns));
-            input
-                .pad
-                .push_event(gst::event::Gap::builder(start).duration(duration).build());
+        // The muxer lets others pass up to where a gap begins, so it begins where it ends.
+        if let (Some(input), Some(end)) = (input, clock_time(end_ns)) {
+            input.pad.push_event(
+                gst::event::Gap::builder(end)
+                    .duration(gst::ClockTime::NSECOND)
+                    .build(),
+            );
         }
     }
 
@@ -224,7 +245,15 @@ impl Input {
             None => queue.clone(),
         };
         last.link(mux)?;
-        let pad = gst::Pad::builder(gst::PadDirection::Src).build();
+        let pad = gst::Pad::builder(gst::PadDirection::Src)
+            .query_function(|pad, parent, query| match query.view_mut() {
+                gst::QueryViewMut::Latency(latency) => {
+                    latency.set(false, gst::ClockTime::ZERO, gst::ClockTime::NONE);
+                    true
+                }
+                _ => gst::Pad::query_default(pad, parent, query),
+            })
+            .build();
         pad.set_active(true)?;
         let sink = queue
             .static_pad("sink")
@@ -236,6 +265,7 @@ impl Input {
             kind: track.kind,
             caps: track.caps.clone(),
             pad,
+            queue,
             ended: false,
         })
     }

@@ -2,6 +2,7 @@
 //! What the recorder wants said or asked, collected while its lock is held and carried out after.
 
 use crate::archive::Finished;
+use crate::media::SegmentMark;
 
 /// Something for the element to do once no lock is held.
 #[derive(Debug)]
@@ -10,8 +11,17 @@ pub enum Notice {
     Segment {
         /// The file.
         finished: Finished,
-        /// It does not follow on the one before.
-        discontinuity: bool,
+        /// What its mark says.
+        mark: SegmentMark,
+    },
+    /// A segment was closed whose times are to be moved before it is told of.
+    Retime {
+        /// The file.
+        finished: Finished,
+        /// What its mark says.
+        mark: SegmentMark,
+        /// By how much, in nanoseconds.
+        shift_ns: i64,
     },
     /// Ask upstream for a keyframe at this running time (nanoseconds), or at once.
     KeyframeAt(Option<i64>),
@@ -53,12 +63,12 @@ pub struct Outbox {
 
 impl Outbox {
     /// A segment was closed, or failed to be.
-    pub fn closed(&mut self, result: std::io::Result<Option<Finished>>, discontinuity: bool) {
+    pub fn closed(&mut self, result: std::io::Result<Option<Finished>>, mark: SegmentMark) {
         match result {
             Ok(Some(finished)) => {
                 self.stats.segments += 1;
                 self.stats.bytes += finished.bytes;
-                self.notices.push(Notice::Segment { finished, discontinuity });
+                self.notices.push(Notice::Segment { finished, mark });
             }
             Ok(None) => {}
             Err(error) => self.warn(format!(

@@ -25,6 +25,14 @@ impl Output {
         }
     }
 
+    /// Whether the source is to wait, outside of all locks, until it is no longer so.
+    pub fn congested(&self) -> bool {
+        match self {
+            Self::Mp4(_) => false,
+            Self::Ts(output) => output.congested(),
+        }
+    }
+
     /// Ends the segment being recorded, if one is, and begins another.
     pub fn begin(
         &mut self,

@@ -14,13 +14,14 @@
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
 
 use crate::media::{SegmentMark, TimeSource as MarkSource};
-use crate::utc::UtcNs;
+use crate::utc::{HOUR_NS, UtcNs};
 
 use super::caps::{self, CapsError, Kind};
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
-use super::segments::{Ending, Plan, PlannedTrack, Progress};
+use super::provisional::Provisional;
+use super::segments::{Ending, GRACE_NS, Plan, PlannedTrack, Progress};
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
 use super::stream::Stream;
@@ -67,6 +68,8 @@ pub struct Recorder {
     started: bool,
     /// The segment that begins next does not follow on the one before.
     broken: bool,
+    /// Segments that are not told of yet, since the camera's clock may move them.
+    provisional: Option<Provisional>,
     run: [u8; 16],
     sequence: u32,
     /// What to do once no lock is held.
@@ -105,6 +108,7 @@ impl Recorder {
             waiting_since_ns: None,
             started: false,
             broken: true,
+            provisional: None,
             run,
             sequence: 0,
             outbox: Outbox::default(),
@@ -146,6 +150,13 @@ impl Recorder {
         Ok(())
     }
 
+    /// Upstream will give frames reference times, though not from the first one on.
+    pub fn expect_reference(&mut self) {
+        if self.settings.time_source != TimeSource::Clock && !self.started {
+            self.provisional.get_or_insert_default();
+        }
+    }
+
     /// Takes a buffer.
     pub fn push(&mut self, id: usize, incoming: Incoming, now: Now) {
         self.observe(id, &incoming, now);
@@ -160,9 +171,19 @@ impl Recorder {
                 self.waiting_since_ns.get_or_insert(now.monotonic_ns);
                 return self.tick(now.monotonic_ns);
             }
+            if !stream.included && !stream.changed {
+                // It was left out, being silent, and is back.
+                stream.changed = true;
+                self.ask_for_keyframe(None);
+            }
         }
         self.accept(id, frame, now.monotonic_ns);
         self.settle(now.monotonic_ns);
+    }
+
+    /// Whether the source is to wait, outside of all locks, until it is no longer so.
+    pub fn congested(&self) -> bool {
+        self.output.congested()
     }
 
     /// The end of a stream, or of its pad.
@@ -203,6 +224,9 @@ impl Recorder {
         self.release_all(now_ns);
         let ending = self.ending_where_heard();
         self.output.finish(ending, now_ns, &mut self.outbox);
+        if let Some(mut provisional) = self.provisional.take() {
+            provisional.hold(i64::MAX, &mut self.outbox.notices);
+        }
         self.current = None;
     }
 
@@ -385,12 +409,16 @@ impl Recorder {
     }
 
     fn begins(&self, id: usize, frame: &Frame) -> bool {
-        let Some(stream) = self.streams.get(id).filter(|_| frame.sync) else {
+        let Some(stream) = self.streams.get(id) else {
             return false;
         };
         let Some(current) = self.current.filter(|_| self.output.recording()) else {
-            return true;
+            return frame.sync;
         };
+        if !frame.sync {
+            // A stream without keyframes (intra refresh) must end a segment somewhere.
+            return UtcNs(frame.stamps.pts_ns) - current.start >= HOUR_NS;
+        }
         let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
         let waits = |stream: &Stream| stream.changed && stream.live();
         // Half a frame early is nearer than a frame late.
@@ -409,6 +437,7 @@ impl Recorder {
             false => self.ending_at(UtcNs(frame.stamps.pts_ns)),
         };
         let jump_ns = self.timeline.take_step().unwrap_or(0);
+        let corrects = self.timeline.source() == Source::Reference && self.correct(jump_ns);
         frame.stamps.shift(jump_ns);
         for stream in &mut self.streams {
             stream.shift(jump_ns);
@@ -416,7 +445,7 @@ impl Recorder {
         }
         let mark = SegmentMark {
             origin: UtcNs(frame.stamps.pts_ns),
-            discontinuity: self.broken || Timeline::is_discontinuity(jump_ns),
+            discontinuity: self.broken || (Timeline::is_discontinuity(jump_ns) && !corrects),
             time_source: match self.timeline.source() {
                 Source::Reference => MarkSource::Reference,
                 Source::Clock => MarkSource::Clock,
@@ -424,7 +453,10 @@ impl Recorder {
             run: self.run,
             sequence: self.sequence,
         };
-        let tracks = self.tracks();
+        let tracks = self.tracks(now_ns);
+        for (id, stream) in self.streams.iter_mut().enumerate() {
+            stream.included = tracks.iter().any(|track| track.stream == id);
+        }
         let plan = Plan {
             mark,
             jump_ns,
@@ -444,13 +476,21 @@ impl Recorder {
         self.release_all(now_ns);
     }
 
-    /// The streams that the next segment holds.
-    fn tracks(&self) -> Vec<PlannedTrack> {
+    /// The streams that the next segment holds. A track without a frame is left out where it would
+    /// trouble a decoder: pictures anywhere, sound in a transport stream.
+    fn tracks(&self, now_ns: i64) -> Vec<PlannedTrack> {
+        let held = |stream: &Stream| match (stream.kind, self.settings.container) {
+            (Kind::Video, _) => stream.expected(now_ns),
+            (Kind::Audio, Container::Mp4) => stream.live(),
+            (Kind::Audio, Container::MpegTs) => {
+                stream.live() && stream.heard_within(GRACE_NS, now_ns)
+            }
+        };
         let live = self
             .streams
             .iter()
             .enumerate()
-            .filter(|(_, stream)| stream.live());
+            .filter(|(_, stream)| held(stream));
         live.filter_map(|(id, stream)| {
             Some(PlannedTrack {
                 stream: id,
@@ -501,5 +541,21 @@ impl Recorder {
     fn settle(&mut self, now_ns: i64) {
         let progress: Vec<Progress> = self.streams.iter().map(Stream::progress).collect();
         self.output.settle(&progress, now_ns, &mut self.outbox);
+        if let Some(provisional) = &mut self.provisional
+            && provisional.hold(now_ns, &mut self.outbox.notices)
+        {
+            self.provisional = None;
+        }
+    }
+
+    /// The camera's clock is known: what was recorded so far is to be moved. False if nothing is.
+    fn correct(&mut self, jump_ns: i64) -> bool {
+        let provisional = self
+            .provisional
+            .as_mut()
+            .filter(|each| each.shift_ns.is_none());
+        provisional
+            .map(|provisional| provisional.shift_ns = Some(jump_ns))
+            .is_some()
     }
 }

@@ -28,6 +28,8 @@ pub struct Stream {
     pub track: Option<Track>,
     /// Its configuration changed since the current segment began.
     pub changed: bool,
+    /// The segment being recorded has a track for it.
+    pub included: bool,
     /// Its end came, or its pad was released.
     pub ended: bool,
     /// A keyframe came since it began, or since its configuration changed.
@@ -49,6 +51,7 @@ impl Stream {
             caps: None,
             track: None,
             changed: false,
+            included: false,
             ended: false,
             has_keyframe: false,
             stamper: Stamper::new(40_000_000, None),
@@ -77,10 +80,15 @@ impl Stream {
         !same
     }
 
+    /// A frame came less than `silence_ns` of real time ago.
+    pub fn heard_within(&self, silence_ns: i64, now_ns: i64) -> bool {
+        self.heard_at_ns
+            .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < silence_ns)
+    }
+
     /// Its next frame is to be expected soon: it is live and was not silent for long.
     pub fn expected(&self, now_ns: i64) -> bool {
-        let heard = |at_ns: i64| now_ns.saturating_sub(at_ns) < SILENCE_NS;
-        self.live() && self.heard_at_ns.is_some_and(heard)
+        self.live() && self.heard_within(SILENCE_NS, now_ns)
     }
 
     /// How far it has come.

@@ -4,8 +4,9 @@
 //! The recorder's decisions go into the muxer with the frames ([`Muxer::border`]) and come out of
 //! it between two packets, on the muxer's own thread; there one file ends and the next begins.
 //! Since the muxer orders all tracks by time, no segment ever waits for its sound: it is complete
-//! when the border comes out. Where time jumps or the tracks change, the muxer is drained and a
-//! new one started.
+//! when the border comes out. Where the tracks change or time runs backward, the muxer is drained
+//! and a new one started. A clock that is set only names the files anew: the stream's own times go
+//! on.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -16,15 +17,17 @@ use crate::archive::Kind as SegmentKind;
 use crate::media::SegmentMark;
 use crate::utc::UtcNs;
 
+use super::continuity::Continuity;
 use super::growing::{Growing, Place};
 use super::health::Health;
 use super::imp::monotonic_ns;
 use super::mp4::Frame;
-use super::mpegts::Muxer;
+use super::mpegts::{Muxer, SOUND_BORDER};
 use super::notice::Outbox;
 use super::segments::{
     Ending, GRACE_NS, MOST_WAITING_BYTES, MOST_WAITING_NS, Plan, PlannedTrack, Progress,
 };
+use super::stamps::BACKWARD_JUMP_NS;
 
 /// How long draining a muxer may take, in real time, before its last packets are given up.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,8 +40,11 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub struct TsOutput {
     muxer: Option<Muxer>,
     tracks: Vec<PlannedTrack>,
-    /// UTC up to which the pictures, or else any track, went into the muxer.
+    /// UTC up to which any track went into the muxer.
     pushed: UtcNs,
+    /// By how much the clock stepped since the first segment, in nanoseconds: the stream's own
+    /// times go on as if it had not.
+    stepped_ns: i64,
     recording: bool,
     files: Arc<Files>,
 }
@@ -59,6 +65,7 @@ struct FilesState {
     current: Option<TsFile>,
     health: Health,
     outbox: Outbox,
+    continuity: Continuity,
     ended: bool,
 }
 
@@ -68,8 +75,6 @@ struct Border {
     mark: SegmentMark,
     /// The ending of the segment before.
     previous: Option<Ending>,
-    /// It travels as an event; otherwise packets from its time on belong to it.
-    by_event: bool,
 }
 
 #[derive(Debug)]
@@ -78,7 +83,8 @@ struct TsFile {
     mark: SegmentMark,
     waiting: Vec<u8>,
     waiting_since_ns: i64,
-    written_end: Option<UtcNs>,
+    /// Times of its first and its latest packets, on the muxer's own clock.
+    span: Option<(gst::ClockTime, gst::ClockTime)>,
 }
 
 impl TsOutput {
@@ -91,6 +97,7 @@ impl TsOutput {
             current: None,
             health: Health::default(),
             outbox: Outbox::default(),
+            continuity: Continuity::new(),
             ended: false,
         };
         let files = Files {
@@ -101,6 +108,7 @@ impl TsOutput {
             muxer: None,
             tracks: Vec::new(),
             pushed: UtcNs(i64::MIN),
+            stepped_ns: 0,
             recording: false,
             files: Arc::new(files),
         }
@@ -119,8 +127,10 @@ impl TsOutput {
         now_ns: i64,
         outbox: &mut Outbox,
     ) {
-        let goes_on = !plan.mark.discontinuity
-            && plan.jump_ns == 0
+        self.stepped_ns = self.stepped_ns.saturating_add(plan.jump_ns);
+        self.pushed = self.pushed + plan.jump_ns;
+        let backward = self.pushed - plan.mark.origin > BACKWARD_JUMP_NS;
+        let goes_on = !backward
             && self
                 .muxer
                 .as_ref()
@@ -135,7 +145,6 @@ impl TsOutput {
         let border = Border {
             mark: plan.mark,
             previous: previous.filter(|_| goes_on),
-            by_event: muxer.has_pictures(),
         };
         self.files.lock().borders.push_back(border);
         muxer.border(&plan.tracks);
@@ -144,15 +153,26 @@ impl TsOutput {
         self.files.lock().flush_if_due(now_ns);
     }
 
+    /// Whether the source is to wait for the muxer.
+    pub fn congested(&self) -> bool {
+        self.muxer.as_ref().is_some_and(Muxer::congested)
+    }
+
     /// Takes a frame, or gives it back if the muxer has no input for it.
     ///
     /// # Errors
     /// The frame.
-    pub fn push(&mut self, stream: usize, frame: Frame, outbox: &mut Outbox) -> Result<(), Frame> {
+    pub fn push(
+        &mut self,
+        stream: usize,
+        mut frame: Frame,
+        outbox: &mut Outbox,
+    ) -> Result<(), Frame> {
         let Some(muxer) = self.muxer.as_ref().filter(|_| self.recording) else {
             return Err(frame);
         };
         self.pushed = self.pushed.max(UtcNs(frame.stamps.dts_ns));
+        frame.stamps.shift(self.stepped_ns.saturating_neg());
         muxer.push(stream, frame)?;
         if let Some(error) = muxer.error() {
             outbox.warn(format!(
@@ -171,9 +191,8 @@ impl TsOutput {
                 progress.heard < self.pushed
                     && now_ns.saturating_sub(progress.heard_at_ns) >= GRACE_NS
             });
-            if let (Some(progress), Some(muxer)) = (silent, &self.muxer) {
-                let start_ns = progress.heard.0.max(self.pushed.0.saturating_sub(GRACE_NS));
-                muxer.silent_until(track.stream, start_ns, self.pushed.0);
+            if let (Some(_), Some(muxer)) = (silent, &self.muxer) {
+                muxer.silent_until(track.stream, self.pushed.0 - self.stepped_ns);
             }
         }
         let mut files = self.files.lock();
@@ -187,7 +206,10 @@ impl TsOutput {
     }
 
     fn start(&mut self, tracks: &[PlannedTrack], outbox: &mut Outbox) {
-        self.files.lock().ended = false;
+        let mut files = self.files.lock();
+        files.ended = false;
+        files.continuity.restart();
+        drop(files);
         match Muxer::start(tracks, self.files.pad()) {
             Ok(muxer) => self.muxer = Some(muxer),
             Err(error) => outbox.warn(format!("no transport stream can be written: {error}")),
@@ -207,6 +229,11 @@ impl TsOutput {
                 "the muxer of the transport stream did not end; its last packets are lost".into(),
             );
         }
+        // A border that did not come out: its segment, too, is in the file.
+        let ending = match files.borders.is_empty() {
+            true => ending,
+            false => files.ending_at(ending),
+        };
         files.borders.clear();
         files.close(ending);
         outbox.append(&mut files.outbox);
@@ -244,9 +271,7 @@ impl Files {
                         event.lock().ended = true;
                         event.ended.notify_all();
                     }
-                    _ if gst_video::DownstreamForceKeyUnitEvent::parse(&received).is_ok() => {
-                        event.lock().cross_border();
-                    }
+                    _ if is_border(&received) => event.lock().cross_border(),
                     _ => {}
                 }
                 true
@@ -255,27 +280,40 @@ impl Files {
     }
 }
 
+fn is_border(event: &gst::Event) -> bool {
+    event
+        .structure()
+        .is_some_and(|structure| structure.name() == SOUND_BORDER)
+        || gst_video::DownstreamForceKeyUnitEvent::parse(event).is_ok()
+}
+
+impl TsFile {
+    /// How much time its packets span, in nanoseconds.
+    fn heard_ns(&self) -> i64 {
+        let span = self
+            .span
+            .map_or(gst::ClockTime::ZERO, |(first, latest)| latest - first);
+        i64::try_from(span.nseconds()).unwrap_or(i64::MAX)
+    }
+}
+
 impl FilesState {
     fn take(&mut self, packets: &gst::BufferRef) {
-        let time = packets
-            .pts()
-            .or(packets.dts())
-            .and_then(|time| i64::try_from(time.nseconds()).ok());
-        let due = |border: &Border| {
-            !border.by_event && time.is_some_and(|time| time >= border.mark.origin.0)
-        };
-        if self.borders.front().is_some_and(due) {
-            self.cross_border();
-        }
         let now_ns = monotonic_ns();
         if let Some(file) = &mut self.current {
             if file.waiting.is_empty() {
                 file.waiting_since_ns = now_ns;
             }
+            let at = file.waiting.len();
             if let Ok(map) = packets.map_readable() {
                 file.waiting.extend_from_slice(&map);
             }
-            file.written_end = time.map(UtcNs).max(file.written_end);
+            self.continuity
+                .renumber(file.waiting.get_mut(at..).unwrap_or_default());
+            if let Some(time) = packets.pts().or(packets.dts()) {
+                let (first, latest) = file.span.unwrap_or((time, time));
+                file.span = Some((first.min(time), latest.max(time)));
+            }
         }
         self.flush_if_due(now_ns);
     }
@@ -290,7 +328,7 @@ impl FilesState {
             mark: border.mark,
             waiting: Vec::new(),
             waiting_since_ns: 0,
-            written_end: None,
+            span: None,
         });
     }
 
@@ -339,11 +377,18 @@ impl FilesState {
         };
         self.outbox.stats.dropped += 1;
         self.health.lost(1);
-        let end = file.written_end.unwrap_or(file.mark.origin);
-        let finished = file
-            .growing
-            .finish((end - file.mark.origin).max(0), SegmentKind::Partial);
-        self.outbox.closed(finished, file.mark.discontinuity);
+        let heard_ns = file.heard_ns();
+        let finished = file.growing.finish(heard_ns, SegmentKind::Partial);
+        self.outbox.closed(finished, file.mark);
+    }
+
+    /// The ending of a file that holds more than one segment.
+    fn ending_at(&self, last: Option<Ending>) -> Option<Ending> {
+        let origin = self.current.as_ref()?.mark.origin;
+        last.map(|last| Ending {
+            duration_ns: (last.end - origin).max(0),
+            ..last
+        })
     }
 
     fn close(&mut self, ending: Option<Ending>) {
@@ -359,9 +404,8 @@ impl FilesState {
         let Some(file) = self.current.take() else {
             return;
         };
-        let heard_ns = file.written_end.map_or(0, |end| end - file.mark.origin);
-        let duration_ns = ending.map_or(heard_ns, |ending| ending.duration_ns);
+        let duration_ns = ending.map_or(file.heard_ns(), |ending| ending.duration_ns);
         let finished = file.growing.finish(duration_ns, SegmentKind::Full);
-        self.outbox.closed(finished, file.mark.discontinuity);
+        self.outbox.closed(finished, file.mark);
     }
 }

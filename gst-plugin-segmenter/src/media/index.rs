@@ -31,6 +31,8 @@ pub struct Index {
 pub struct IndexTrack {
     /// Its id in the boxes.
     pub id: u32,
+    /// It holds pictures.
+    pub is_video: bool,
     /// Ticks per second.
     pub timescale: u32,
     /// The sample entry, a whole box: four bytes of size, then the codec's four characters.
@@ -127,6 +129,7 @@ impl IndexTrack {
     fn new(head: &HeadTrack) -> Self {
         Self {
             id: head.id,
+            is_video: head.is_video,
             timescale: head.timescale,
             sample_entry: head.sample_entry.clone(),
             edit_offset: head.edit_offset,
@@ -140,18 +143,13 @@ impl IndexTrack {
         kind.copied().unwrap_or_default()
     }
 
-    /// Whether the sample entry is a video one.
-    pub fn is_video(&self) -> bool {
-        VIDEO_CODECS.contains(&self.codec())
-    }
-
     /// The codec's configuration box (`avcC`, `hvcC`, `av1C`, `vpcC`, `esds`, `dOps`, `dfLa`):
     /// its four characters and its body. A-law and µ-law have none.
     pub fn configuration(&self) -> Option<([u8; 4], &[u8])> {
         /// Size and kind, then the fixed fields (§12.1.3, §12.2.3).
         const VIDEO_FIXED_BYTES: usize = 8 + 78;
         const AUDIO_FIXED_BYTES: usize = 8 + 28;
-        let fixed = if self.is_video() {
+        let fixed = if self.is_video {
             VIDEO_FIXED_BYTES
         } else {
             AUDIO_FIXED_BYTES
@@ -164,7 +162,6 @@ impl IndexTrack {
     }
 }
 
-const VIDEO_CODECS: [[u8; 4]; 6] = [*b"avc1", *b"avc3", *b"hvc1", *b"hev1", *b"av01", *b"vp09"];
 const CONFIGURATIONS: [&[u8; 4]; 7] = [
     b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dOps", b"dfLa",
 ];

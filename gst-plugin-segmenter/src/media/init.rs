@@ -17,7 +17,7 @@ use mp4_atom::{
 use super::format::{Track, VideoFormat};
 use super::mark::SegmentMark;
 use super::{MediaError, entry};
-use crate::utc::SECOND_NS;
+use crate::utc::{SECOND_NS, UtcNs};
 
 /// What the closures inside a box return.
 pub type BoxResult = Result<(), mp4_atom::Error>;
@@ -80,9 +80,13 @@ fn file_type(tracks: &[(&Track, u64)]) -> Ftyp {
     }
 }
 
+/// A moment in the calendar of the boxes: whole seconds since 1904.
+pub(super) fn creation_time(origin: UtcNs) -> u64 {
+    u64::try_from(origin.0.div_euclid(SECOND_NS) + MP4_TO_UNIX_S).unwrap_or(0)
+}
+
 fn movie_header(tracks: usize, mark: &SegmentMark) -> Mvhd {
-    let created = mark.origin.0.div_euclid(SECOND_NS) + MP4_TO_UNIX_S;
-    let created = u64::try_from(created).unwrap_or(0);
+    let created = creation_time(mark.origin);
     Mvhd {
         creation_time: created,
         modification_time: created,

@@ -25,7 +25,7 @@ pub const EXTENDED_TYPE: [u8; 16] = [
     0x6f, 0x2b, 0x7c, 0x1e, 0x58, 0xd4, 0x4f, 0x0a, 0x9b, 0x7d, 0x3c, 0x1a, 0x5e, 0x8f, 0x2d, 0x46,
 ];
 const FLAG_DISCONTINUITY: u32 = 1;
-const FLAG_REFERENCE: u32 = 2;
+pub(super) const FLAG_REFERENCE: u32 = 2;
 /// Bytes of the mark after the extended type.
 const BODY_BYTES: usize = 32;
 

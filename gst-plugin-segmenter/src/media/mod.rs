@@ -26,6 +26,7 @@ mod init;
 mod mark;
 mod measure;
 mod ntp;
+mod retime;
 mod scan;
 mod ts;
 
@@ -35,6 +36,7 @@ pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
+pub use retime::retime;
 
 /// What cannot be written as fragmented MP4.
 #[derive(Debug, thiserror::Error)]

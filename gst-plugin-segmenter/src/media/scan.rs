@@ -35,6 +35,7 @@ pub struct Head {
 #[derive(Clone, Debug)]
 pub struct HeadTrack {
     pub id: u32,
+    pub is_video: bool,
     pub timescale: u32,
     /// The first sample entry, a whole box.
     pub sample_entry: Vec<u8>,
@@ -173,6 +174,8 @@ fn read_track(track: &[u8], defaults: &[Trex]) -> Option<HeadTrack> {
     let id = leaf::<Tkhd>(child(track, b"tkhd")?)?.track_id;
     let media = child(track, b"mdia")?;
     let timescale = leaf::<Mdhd>(child(media, b"mdhd")?)?.timescale;
+    // Version, flags and a reserved field stand before the handler (§8.4.3).
+    let is_video = child(media, b"hdlr")?.get(8..12) == Some(b"vide");
     let table = child(child(media, b"minf")?, b"stbl")?;
     // Version, flags and the number of entries stand before the first one.
     let entries = child(table, b"stsd")?.get(8..)?;
@@ -185,6 +188,7 @@ fn read_track(track: &[u8], defaults: &[Trex]) -> Option<HeadTrack> {
     let extends = defaults.iter().find(|extends| extends.track_id == id);
     (timescale > 0 && i64::try_from(edit_offset).is_ok()).then_some(HeadTrack {
         id,
+        is_video,
         timescale,
         sample_entry,
         edit_offset,

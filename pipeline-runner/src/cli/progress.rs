@@ -59,9 +59,13 @@ impl Progress {
         }
     }
 
-    /// Takes the live lines off the terminal.
+    /// Takes the live lines off the terminal, for good.
     pub fn clear(&self) {
-        let _ = self.live.clear();
+        for line in &self.lines {
+            if let Some(bar) = &line.bar {
+                bar.finish_and_clear();
+            }
+        }
     }
 }
 
@@ -93,7 +97,7 @@ fn describe(view: &View) -> String {
         let (count, bytes) = (view.segments, HumanBytes(view.bytes));
         let time = clock(&segment.start);
         words.push(format!("segment {time} {seconds:.1} s, {ago} s ago"));
-        words.push(format!("{count} segments, {bytes}"));
+        words.push(format!("{}, {bytes}", counted(count, "segment")));
     }
     if let Some(archive) = &view.archive {
         let lost = archive.dropped.saturating_add(archive.late);
@@ -130,6 +134,12 @@ fn state(view: &View) -> String {
         State::Completed => "completed".to_owned(),
         State::Failed(failure) => format!("failed: {}", crate::config::redact(&failure.message)),
     }
+}
+
+/// `1 segment`, `2 segments`.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn bit_rate(bits: f64) -> String {
@@ -169,7 +179,7 @@ mod tests {
         view.now = Duration::from_secs(11);
         assert_eq!(
             describe(&view),
-            "running · segment 10:31:06 2.0 s, 1 s ago · 1 segments, 1.00 KiB"
+            "running · segment 10:31:06 2.0 s, 1 s ago · 1 segment, 1.00 KiB"
         );
     }
 

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 
 use indicatif::HumanBytes;
 
-use super::progress::Progress;
+use super::progress::{Progress, counted};
 use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
 use crate::config::{self, Definitions};
+use crate::gstreamer;
 use crate::supervisor::machine::State;
 use crate::supervisor::{self, View};
 use crate::worker::protocol::Class;
@@ -32,7 +33,7 @@ pub fn main(args: &Args) -> ExitCode {
     let definitions = match prepare(args) {
         Ok(definitions) => definitions,
         Err(report) => {
-            eprintln!("{report:?}");
+            super::validate::complain(&report);
             return ExitCode::from(EXIT_DEFINITION);
         }
     };
@@ -54,18 +55,20 @@ pub fn main(args: &Args) -> ExitCode {
     }
 }
 
+/// Says what is wrong, with the place in the file.
 /// Checks everything before anything starts.
 fn prepare(args: &Args) -> miette::Result<Definitions> {
     let definitions = config::load(&args.file)?;
-    crate::worker::start_gstreamer()
-        .map_err(|error| miette::miette!("GStreamer does not start: {error}"))?;
+    gstreamer::start()?;
     config::check_elements(&definitions)?;
     Ok(definitions)
 }
 
 fn announce(definitions: &Definitions) {
     let names: Vec<&str> = definitions.pipelines.keys().map(String::as_str).collect();
-    tracing::info!("{} pipelines: {}", names.len(), names.join(", "));
+    let count = counted(names.len() as u64, "pipeline");
+    let file = definitions.path.display();
+    tracing::info!("{file}: running {count}: {}", names.join(", "));
     if let Some(archive) = &definitions.archive {
         let root = std::path::absolute(&archive.root).unwrap_or_else(|_| archive.root.clone());
         tracing::info!("the archive grows in {}", root.display());
@@ -76,11 +79,11 @@ fn announce(definitions: &Definitions) {
 fn conclude(views: &[View]) -> ExitCode {
     for view in views {
         tracing::info!(
-            "{}: {} segments, {}, {} restarts",
+            "{}: {}, {}, {}",
             view.name,
-            view.segments,
+            counted(view.segments, "segment"),
             HumanBytes(view.bytes),
-            view.restarts
+            counted(view.restarts, "restart")
         );
     }
     exit_code(views.iter().map(|view| &view.state))

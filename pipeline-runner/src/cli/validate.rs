@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::config;
+use crate::gstreamer;
 
 /// Reports for files and journals are not wrapped: they are searched.
 const UNWRAPPED_COLUMNS: usize = 400;
@@ -30,10 +31,7 @@ pub fn main(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(report) => {
-            let terminal = std::io::stderr().is_terminal();
-            let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-            let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
-            eprint!("{}", config::explain(&report, colour, columns));
+            complain(&report);
             ExitCode::from(super::EXIT_DEFINITION)
         }
     }
@@ -42,14 +40,16 @@ pub fn main(args: &Args) -> ExitCode {
 fn validate(args: &Args) -> miette::Result<usize> {
     let definitions = config::load(&args.file)?;
     if !args.no_plugins {
-        gst::init().map_err(|why| miette::miette!("GStreamer does not start: {why}"))?;
-        for registered in [
-            gstsegmenter::plugin_register_static(),
-            gstawscreds::plugin_register_static(),
-        ] {
-            registered.map_err(|why| miette::miette!("a plugin of this program: {why}"))?;
-        }
+        gstreamer::start()?;
         config::check_elements(&definitions)?;
     }
     Ok(definitions.pipelines.len())
+}
+
+/// Says on standard error what is wrong with a definition.
+pub fn complain(report: &miette::Report) {
+    let terminal = std::io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let columns = if terminal { 100 } else { UNWRAPPED_COLUMNS };
+    eprint!("{}", config::explain(report, colour, columns));
 }

@@ -121,7 +121,7 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
     }
     for (property, value) in [("user-id", &rtsp.user), ("user-pw", &rtsp.password)] {
         if let Some(value) = value {
-            let _ = write!(text, " {property}={}", escaped(value));
+            let _ = write!(text, " {property}={}", escaped(&value.value));
         }
     }
     text

@@ -13,14 +13,18 @@ use super::{Archive, Build, Pipeline, Policy, Restart, Retention, assemble, yaml
 
 /// The longest name of a folder on Linux file systems.
 const MAX_NAME_BYTES: usize = 255;
+/// What `archivesink` takes for the durations of segments and chunks.
+const MIN_TARGET: Duration = Duration::from_millis(100);
+const MIN_CHUNK: Duration = Duration::from_millis(10);
+const MAX_SPAN: Duration = Duration::from_secs(3600);
+/// Its default.
+const DEFAULT_TARGET: Duration = Duration::from_secs(2);
 /// The longest time that any setting takes.
 const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86400);
 
 /// Where the parts of a pipeline stand in the file, for what is found out about them later.
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
-    /// The pipeline's name.
-    pub key: Range<usize>,
     /// The text of `launch:`, or the mapping of `source:`.
     pub text: Range<usize>,
 }
@@ -110,7 +114,6 @@ impl Checker<'_> {
         pipeline: &yaml::Pipeline,
     ) -> Option<(Build, Origin, bool, Option<Policy>)> {
         let origin = |at: Location| Origin {
-            key: self.source.range(key.referenced),
             text: self.source.range(at),
         };
         match (&pipeline.launch, &pipeline.source) {
@@ -197,12 +200,19 @@ impl Checker<'_> {
                 self.name(what, name);
             }
         }
-        let target = self.time(&archive.target_duration, 2);
-        let chunk = self.time(&archive.chunk_duration, 0);
-        if let Some(given) = archive.chunk_duration.as_ref().filter(|_| chunk > target) {
+        self.span(
+            "target_duration",
+            &archive.target_duration,
+            "100ms",
+            MIN_TARGET,
+        );
+        self.span("chunk_duration", &archive.chunk_duration, "10ms", MIN_CHUNK);
+        let target = (archive.target_duration.as_ref()).map_or(DEFAULT_TARGET, |time| time.value.0);
+        let chunk = archive.chunk_duration.as_ref();
+        if let Some(chunk) = chunk.filter(|chunk| chunk.value.0 > target) {
             let help = "a segment is made of chunks: the default is `200ms`";
             self.wrong(
-                given.referenced,
+                chunk.referenced,
                 "`chunk_duration` is longer than `target_duration`",
                 help,
             );
@@ -233,6 +243,7 @@ impl Checker<'_> {
                 }
             }
             yaml::Source::Uri(uri) => {
+                self.one_line(&uri.uri);
                 if !uri.uri.value.contains(':') {
                     let help = "it begins with a scheme: `https://…`, `srt://…`, `file:///…`";
                     self.wrong(uri.uri.referenced, "this is no URI", help);
@@ -243,6 +254,10 @@ impl Checker<'_> {
     }
 
     fn rtsp(&mut self, rtsp: &yaml::Rtsp) {
+        let secrets = rtsp.user.iter().chain(&rtsp.password);
+        for text in secrets.chain([&rtsp.uri]) {
+            self.one_line(text);
+        }
         let uri = rtsp.uri.value.to_ascii_lowercase();
         let (scheme, rest) = uri.split_once("://").unwrap_or(("", &uri));
         let host = rest.split(['/', '?']).next().unwrap_or_default();
@@ -256,6 +271,18 @@ impl Checker<'_> {
             self.wrong(rtsp.uri.referenced, "this RTSP URI names no host", help);
         }
         self.time(&rtsp.latency, 0);
+    }
+
+    /// A line break or the like in a value comes from a variable that holds more than it should.
+    fn one_line(&mut self, text: &Spanned<String>) {
+        if text.value.chars().any(char::is_control) {
+            let help = "a variable in it may hold a line break";
+            self.wrong(
+                text.referenced,
+                "this value contains a control character",
+                help,
+            );
+        }
     }
 
     fn test(&mut self, test: &yaml::Test) {
@@ -285,6 +312,17 @@ impl Checker<'_> {
             let message = format!("`{what}` is {}", value.value);
             let help = format!("it goes from {least} to {most}");
             self.wrong(value.referenced, &message, &help);
+        }
+    }
+
+    /// A time that `archivesink` takes, if it is given: from `least` to an hour.
+    fn span(&mut self, what: &str, time: &Option<Spanned<Time>>, least: &str, minimum: Duration) {
+        if let Some(time) = time
+            && !(minimum..=MAX_SPAN).contains(&time.value.0)
+        {
+            let message = format!("`{what}` is out of range");
+            let help = format!("it goes from `{least}` to `1h`");
+            self.wrong(time.referenced, &message, &help);
         }
     }
 

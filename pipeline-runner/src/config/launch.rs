@@ -64,21 +64,36 @@ fn unescaped(text: &str) -> String {
 
 /// `value` as one word of a text, whatever is in it.
 pub(super) fn escaped(value: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:@%+,=?&~*".contains(c) || !c.is_ascii();
-    // A value that begins with a quote would lose its quotes as a value, after losing those of
-    // the text: it gets both.
-    let mut text = String::with_capacity(value.len());
-    let serialized = if value.is_empty() || value.starts_with('"') {
-        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    // Elements take the quotes off what begins with one, and GStreamer's lexer takes a blank after
+    // a backslash for part of the word: such values are wrapped as GStreamer serializes strings.
+    let wrap = value.is_empty() || value.starts_with('"') || value.ends_with('\\');
+    let value = if wrap {
+        wrapped(value)
     } else {
         value.to_owned()
     };
-    for character in serialized.chars() {
+    let plain = |c: char| !c.is_ascii() || c.is_alphanumeric() || "-_./:@%+,=?&~*".contains(c);
+    let mut text = String::with_capacity(value.len());
+    for character in value.chars() {
         if !plain(character) {
             text.push('\\');
         }
         text.push(character);
     }
+    text
+}
+
+/// A string in quotes, as `gst_string_wrap` writes it.
+fn wrapped(value: &str) -> String {
+    let mut text = String::from("\"");
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text.push(char::from(byte)),
+            b' '..=b'~' => text.extend(['\\', char::from(byte)]),
+            _ => text.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    text.push('"');
     text
 }
 

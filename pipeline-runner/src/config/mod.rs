@@ -18,6 +18,8 @@ mod packages;
 mod problem;
 mod redact;
 mod section;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod units;
 mod values;

@@ -16,13 +16,20 @@ use serde_saphyr::Location;
 use super::redact::{mask, redact};
 
 /// The text of a file, for finding places in it and showing them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Source {
     /// The file's name, as the user gave it.
     pub name: Arc<str>,
     /// Its text.
     pub text: Arc<str>,
     shown: Arc<NamedSource<String>>,
+}
+
+impl fmt::Debug for Source {
+    /// Its name alone: there may be secrets in its text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 impl Source {

@@ -16,6 +16,9 @@ const SECRET_NAMES: [&str; 6] = [
 /// Ends of such names.
 const SECRET_ENDS: [&str; 6] = ["-pw", "password", "passwd", "passphrase", "secret", "token"];
 
+/// What GStreamer's parser logs each value behind, without its name, up to the end of the line.
+const NAMELESS: &str = "gst_parse_unescape: unescaping ";
+
 /// What stands in place of a secret.
 const MASK: char = '*';
 
@@ -56,6 +59,11 @@ pub(super) fn is_secret(property: &str) -> bool {
 fn secrets(text: &str) -> Vec<(usize, usize)> {
     let mut found = user_infos(text);
     found.extend(property_values(text));
+    found.extend(text.match_indices(NAMELESS).map(|(at, marker)| {
+        let start = at + marker.len();
+        let line = text.get(start..).and_then(|rest| rest.lines().next());
+        (start, start + line.map_or(0, str::len))
+    }));
     found.sort_unstable();
     let mut merged: Vec<(usize, usize)> = Vec::new();
     for (start, end) in found {
@@ -172,6 +180,7 @@ mod tests {
             "kvssink access-key='hunter2' secret-key=hunter2",
             "SESSION_TOKEN=hunter2",
             "https://x/y?token=hunter2&z=1",
+            "DEBUG default types.h:97:gst_parse_unescape: unescaping hunter2\\ hunter2\nnext line",
         ] {
             let shown = redact(text);
             assert!(!shown.contains("hunter2"), "{text} -> {shown}");

@@ -76,8 +76,8 @@ pub(super) enum Source {
 #[serde(deny_unknown_fields)]
 pub(super) struct Rtsp {
     pub uri: Spanned<String>,
-    pub user: Option<String>,
-    pub password: Option<String>,
+    pub user: Option<Spanned<String>>,
+    pub password: Option<Spanned<String>>,
     #[serde(default)]
     pub protocols: Protocols,
     pub latency: Option<Spanned<Time>>,

@@ -17,6 +17,9 @@ pub const CLOSE_LIMIT: Duration = Duration::from_secs(16);
 /// may be closing after a fault, which takes it six seconds at most.
 const SILENCE_GRACE: Duration = Duration::from_secs(8);
 
+/// How long the kernel may take to end a killed worker before a stopping runner leaves without it.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
 /// Where a pipeline stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
@@ -118,8 +121,8 @@ pub struct Machine {
     heard: Duration,
     /// The worker was asked to close.
     asked: Duration,
-    /// We killed the worker, for this reason, and wait for its exit.
-    killed: Option<String>,
+    /// We killed the worker, then and for this reason, and wait for its exit.
+    killed: Option<(Duration, String)>,
 }
 
 impl Machine {
@@ -154,6 +157,7 @@ impl Machine {
         match self.state {
             State::Pending { at } => Some(at),
             State::BackingOff { next, .. } => Some(next),
+            State::Draining if let Some((at, _)) = self.killed => Some(at + KILL_LIMIT),
             _ if self.killed.is_some() => None,
             State::Starting => Some(self.heard + self.rules.start_timeout + SILENCE_GRACE),
             State::Running | State::Stalled => {
@@ -182,7 +186,7 @@ impl Machine {
                 None
             }
             Input::Stop => self.stop(now),
-            Input::Kill => self.stop_at_once(),
+            Input::Kill => self.stop_at_once(now),
         }
     }
 
@@ -196,20 +200,25 @@ impl Machine {
                 self.heard = now;
                 Some(Action::Start)
             }
-            State::Draining => self.kill("did not close in time".to_owned()),
+            State::Draining if self.killed.is_some() => {
+                // It sleeps in the kernel, on a dead disk perhaps; it dies when it wakes.
+                self.state = State::Stopped { clean: false };
+                None
+            }
+            State::Draining => self.kill(now, "did not close in time".to_owned()),
             _ => {
                 let silence = now.saturating_sub(self.heard).as_secs();
-                self.kill(format!("hung: no sign of life for {silence} s"))
+                self.kill(now, format!("hung: no sign of life for {silence} s"))
             }
         }
     }
 
-    fn kill(&mut self, why: String) -> Option<Action> {
-        self.killed = Some(why);
+    fn kill(&mut self, now: Duration, why: String) -> Option<Action> {
+        self.killed = Some((now, why));
         Some(Action::Kill)
     }
 
-    fn stop_at_once(&mut self) -> Option<Action> {
+    fn stop_at_once(&mut self, now: Duration) -> Option<Action> {
         match self.state {
             State::Pending { .. } | State::BackingOff { .. } => {
                 self.state = State::Stopped { clean: true };
@@ -217,7 +226,7 @@ impl Machine {
             }
             State::Starting | State::Running | State::Stalled | State::Draining => {
                 self.state = State::Draining;
-                self.kill("stopped at once".to_owned())
+                self.kill(now, "stopped at once".to_owned())
             }
             _ => None,
         }
@@ -274,7 +283,7 @@ impl Machine {
         }
         let failure = match (killed, exit) {
             (Some(_), Exit::Failed(failure)) if failure.class == Class::Definition => failure,
-            (Some(why), _) => Failure::passing(why),
+            (Some((_, why)), _) => Failure::passing(why),
             (None, Exit::Eos { live: false }) => {
                 self.after_clean_end(now, State::Completed, jitter);
                 return;

@@ -289,3 +289,14 @@ fn the_second_request_to_stop_kills() {
     fail(&mut machine, SECOND, 0.5);
     assert_eq!(machine.state(), &State::Stopped { clean: false });
 }
+
+#[test]
+fn what_cannot_even_be_killed_does_not_keep_the_runner() {
+    let mut machine = running(Policy::Always, Duration::ZERO);
+    machine.step(SECOND, Input::Stop, 0.5);
+    machine.step(2 * SECOND, Input::Kill, 0.5);
+    assert_eq!(machine.step(6 * SECOND, Input::Tick, 0.5), None);
+    assert_eq!(machine.state(), &State::Draining);
+    assert_eq!(machine.step(7 * SECOND, Input::Tick, 0.5), None);
+    assert_eq!(machine.state(), &State::Stopped { clean: false });
+}

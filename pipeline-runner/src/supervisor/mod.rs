@@ -13,6 +13,7 @@ mod process;
 mod signals;
 mod view;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -30,6 +31,13 @@ use crate::worker::protocol::{Event, Failure, Level};
 const STAGGER: Duration = Duration::from_millis(50);
 /// How often what is shown is brought up to date.
 const REFRESH: Duration = Duration::from_secs(1);
+/// The loop turns at least every [`REFRESH`]. Where a turn took longer than this it was not the
+/// workers that were silent, but we who were deaf (stopped by Ctrl-Z, or a terminal that blocks).
+const DEAF: Duration = Duration::from_secs(3);
+
+/// Signals that come this soon after the first are the same request: `timeout`, `sudo` and others
+/// pass on a Ctrl-C that the terminal has delivered already.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
 
 /// What wakes the loop.
 enum Wake {
@@ -61,7 +69,7 @@ pub fn run(definitions: &Definitions, show: &mut dyn FnMut(&View)) -> std::io::R
         entries: pipelines.map(|(i, job)| Entry::new(i, job)).collect(),
         housekeeper,
         ready: false,
-        stopping: false,
+        stopping: None,
         refreshed: Duration::ZERO,
         wake,
         show,
@@ -76,8 +84,8 @@ struct Supervisor<'a> {
     housekeeper: Housekeeper,
     /// Recovery is done.
     ready: bool,
-    /// A signal has asked to stop.
-    stopping: bool,
+    /// When a signal first asked to stop.
+    stopping: Option<Duration>,
     refreshed: Duration,
     wake: Sender<Wake>,
     show: &'a mut dyn FnMut(&View),
@@ -90,6 +98,8 @@ struct Entry {
     worker: Option<Worker>,
     /// How many workers it has had.
     run: u64,
+    /// The present worker has closed no segment yet.
+    first_segment: bool,
     view: View,
 }
 
@@ -110,6 +120,7 @@ impl Entry {
             machine: machine_of(&job, Duration::MAX),
             worker: None,
             run: 0,
+            first_segment: true,
             view: View::new(index, &job.name),
             job,
         }
@@ -127,12 +138,20 @@ fn machine_of(job: &Pipeline, at: Duration) -> Machine {
 
 impl Supervisor<'_> {
     fn attend(&mut self, inbox: &Receiver<Wake>) {
+        let mut turned = self.now();
         while !self.entries.iter().all(|entry| entry.machine.is_over()) {
             match inbox.recv_timeout(self.patience()) {
                 Ok(wake) => self.wake(wake),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            let now = self.now();
+            if now.saturating_sub(turned) > DEAF {
+                for i in 0..self.entries.len() {
+                    self.step(i, Input::Heard);
+                }
+            }
+            turned = now;
             self.tick();
         }
         for i in 0..self.entries.len() {
@@ -179,7 +198,7 @@ impl Supervisor<'_> {
                 match said {
                     _ if !current => {}
                     Said::Event(event) => self.event(pipeline, event),
-                    Said::Line(line) => self.line(pipeline, &line),
+                    Said::Line(line) => self.line(pipeline, &line.text),
                     Said::End => self.end(pipeline),
                 }
             }
@@ -188,7 +207,7 @@ impl Supervisor<'_> {
 
     /// Lets the pipelines start, one after the other.
     fn start(&mut self) {
-        if self.ready || self.stopping {
+        if self.ready || self.stopping.is_some() {
             return;
         }
         self.ready = true;
@@ -201,7 +220,12 @@ impl Supervisor<'_> {
 
     /// The first request closes in good order, the second stops at once.
     fn stop(&mut self) {
-        let again = std::mem::replace(&mut self.stopping, true);
+        let now = self.now();
+        let first = *self.stopping.get_or_insert(now);
+        let again = first != now;
+        if again && now < first + SAME_REQUEST {
+            return;
+        }
         let open: Vec<&str> = self
             .entries
             .iter()
@@ -211,7 +235,7 @@ impl Supervisor<'_> {
         if again {
             tracing::warn!("stopping at once: {}", open.join(", "));
         } else {
-            tracing::info!("closing {} (again to stop at once)", open.join(", "));
+            tracing::info!("closing {}; the same again stops at once", open.join(", "));
         }
         for i in 0..self.entries.len() {
             self.step(i, if again { Input::Kill } else { Input::Stop });
@@ -243,6 +267,12 @@ impl Supervisor<'_> {
         };
         let over = |worker: &mut Worker| worker.status.is_some() && worker.silent;
         if let Some(worker) = entry.worker.take_if(over) {
+            if worker
+                .status
+                .is_some_and(|status| status.signal().is_some())
+            {
+                self.housekeeper.recover();
+            }
             let exit = exit_of(worker, entry.job.live);
             self.step(i, Input::Exited(exit));
         }
@@ -268,24 +298,31 @@ impl Supervisor<'_> {
         };
         match event {
             Event::Flow(flow) => {
-                entry.view.flow(&flow);
+                if let Some(source) = entry.view.flow(&flow) {
+                    tracing::info!("{name}: the time of recordings comes from: {source}");
+                }
                 self.step(i, Input::Flow(&flow));
                 return;
             }
             Event::Segment(segment) => {
-                tracing::debug!("{name}: closed {}", segment.path);
+                if std::mem::take(&mut entry.first_segment) {
+                    tracing::info!("{name}: first segment {}", segment.path);
+                } else {
+                    tracing::debug!("{name}: segment {}", segment.path);
+                }
                 entry.view.segment(segment, now);
             }
             Event::Paused { reason, path } => {
                 tracing::warn!("{name}: recording pauses: {reason} ({path})");
                 entry.view.paused = true;
-                self.housekeeper.sweep();
+                self.housekeeper.make_room();
             }
-            Event::Resumed => {
-                tracing::info!("{name}: recording goes on");
+            Event::Resumed { lost_frames } => {
+                tracing::warn!("{name}: recording goes on; {lost_frames} frames are lost");
                 entry.view.paused = false;
+                self.housekeeper.recover();
             }
-            Event::DiskFull => self.housekeeper.sweep(),
+            Event::DiskFull => self.housekeeper.make_room(),
             Event::Log { level, message } => match level {
                 Level::Warn => tracing::warn!("{name}: {message}"),
                 Level::Info => tracing::info!("{name}: {message}"),
@@ -325,6 +362,7 @@ impl Supervisor<'_> {
             return;
         };
         entry.run += 1;
+        entry.first_segment = true;
         entry.view.worker_started(entry.run > 1);
         let (wake, run) = (self.wake.clone(), entry.run);
         let said = move |said| {

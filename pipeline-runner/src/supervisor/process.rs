@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
@@ -19,6 +21,9 @@ use crate::worker::protocol::{Event, Order};
 
 /// The longest line taken from a worker; the rest of a longer one is a line of its own.
 const LINE_BYTES: u64 = 64 * 1024;
+/// So many lines of a worker's stderr may wait to be logged; what comes on top is dropped, since
+/// neither a recording may wait for a slow terminal nor memory fill with words.
+const LINES_WAITING: usize = 2_000;
 
 /// What a worker's reading threads tell.
 #[derive(Debug)]
@@ -26,9 +31,23 @@ pub enum Said {
     /// An event.
     Event(Event),
     /// A line of its stderr.
-    Line(String),
+    Line(Line),
     /// Its stdout ended: nothing more is to come.
     End,
+}
+
+/// A line of a worker's stderr, counted among those that wait until it is dropped.
+#[derive(Debug)]
+pub struct Line {
+    /// The line.
+    pub text: String,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A worker that has not been reaped yet.
@@ -175,16 +194,52 @@ fn events(said: impl Fn(Said)) -> impl Fn(Option<String>) {
 }
 
 fn lines(said: impl Fn(Said)) -> impl Fn(Option<String>) {
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let dropped = AtomicUsize::new(0);
+    let counter = Arc::clone(&waiting);
+    let pass = move |text: String| {
+        counter.fetch_add(1, Relaxed);
+        let waiting = Arc::clone(&counter);
+        said(Said::Line(Line { text, waiting }));
+    };
     move |line| {
-        if let Some(line) = line.filter(|line| !line.is_empty()) {
-            said(Said::Line(line));
+        let Some(line) = line.filter(|line| !line.is_empty()) else {
+            return;
+        };
+        if waiting.load(Relaxed) >= LINES_WAITING {
+            dropped.fetch_add(1, Relaxed);
+            return;
         }
+        match dropped.swap(0, Relaxed) {
+            0 => {}
+            count => pass(format!("({count} lines were too many, and dropped)")),
+        }
+        pass(line);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_lines_is_cut_off_and_says_so() {
+        let (sender, lines_said) = std::sync::mpsc::channel();
+        let take = lines(move |said| sender.send(said).expect("the receiver is there"));
+        for i in 0..LINES_WAITING + 10 {
+            take(Some(format!("line {i}")));
+        }
+        assert_eq!(lines_said.try_iter().count(), LINES_WAITING);
+        take(Some("calm".to_owned()));
+        let texts: Vec<String> = lines_said
+            .try_iter()
+            .filter_map(|said| match said {
+                Said::Line(line) => Some(line.text.clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(texts, ["(10 lines were too many, and dropped)", "calm"]);
+    }
 
     #[test]
     fn an_exit_status_names_the_signal() {

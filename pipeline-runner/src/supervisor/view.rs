@@ -62,8 +62,10 @@ impl View {
         self.restarts += u64::from(again);
     }
 
-    /// Takes a worker's reading.
-    pub fn flow(&mut self, flow: &Flow) {
+    /// Takes a worker's reading; returns where the archive's times come from, if that changed.
+    pub fn flow(&mut self, flow: &Flow) -> Option<String> {
+        let source_of = |stats: &ArchiveStats| stats.time_source.clone();
+        let before = self.archive.as_ref().map(source_of);
         if flow.archive.is_some() {
             self.archive.clone_from(&flow.archive);
         }
@@ -72,6 +74,8 @@ impl View {
         while self.flows.len() > 2 && self.flows.get(1).is_some_and(|f| f.uptime_ms <= horizon) {
             self.flows.pop_front();
         }
+        let now = flow.archive.as_ref().map(source_of);
+        now.filter(|now| !now.is_empty() && before.as_ref() != Some(now))
     }
 
     /// Takes a closed segment.

@@ -39,7 +39,11 @@ pub fn meaning(pipeline: &gst::Pipeline, message: &gst::MessageRef) -> Meaning {
             message: describe(&from(), &error.error(), error.debug().as_deref()),
         }),
         View::Warning(warning) => Meaning::Report(Event::Log {
-            level: Level::Warn,
+            // `archivesink` says the same in a message of its own, which is told to people.
+            level: match warning.error().matches(gst::ResourceError::NoSpaceLeft) {
+                true => Level::Debug,
+                false => Level::Warn,
+            },
             message: describe(&from(), &warning.error(), warning.debug().as_deref()),
         }),
         View::Info(info) => Meaning::Report(Event::Log {
@@ -100,7 +104,9 @@ fn archive(structure: &gst::StructureRef) -> Meaning {
             reason: text("reason"),
             path: text("path"),
         }),
-        "archive-resumed" => Meaning::Report(Event::Resumed),
+        "archive-resumed" => Meaning::Report(Event::Resumed {
+            lost_frames: structure.get("lost-frames").unwrap_or_default(),
+        }),
         _ => Meaning::Nothing,
     }
 }

@@ -29,7 +29,7 @@ use self::protocol::{Event, Failure, Level, Order};
 use self::session::{End, Input, Session};
 use self::stdio::{Orders, Reporter};
 use crate::cli::{EXIT_DEFINITION, EXIT_FAILED};
-use crate::config;
+use crate::{config, gstreamer};
 
 /// One pipeline, in its own process.
 pub fn main() -> ExitCode {
@@ -55,24 +55,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Starts GStreamer and registers the plugins that are linked in.
-///
-/// # Errors
-/// What GStreamer says.
-pub fn start_gstreamer() -> Result<(), gst::glib::Error> {
-    gst::init()?;
-    let registered =
-        gstsegmenter::plugin_register_static().and_then(|()| gstawscreds::plugin_register_static());
-    registered.map_err(|error| gst::glib::Error::new(gst::CoreError::Failed, &error.message))
-}
-
 fn work(mut orders: Orders, reporter: &Reporter) -> Result<End, Failure> {
     let job = read_job(&mut orders)?;
     let (wake, inputs) = mpsc::channel();
     listen(orders, wake.clone())
         .and_then(|()| attend_signals(wake.clone()))
         .map_err(|error| Failure::passing(format!("cannot start: {error}")))?;
-    start_gstreamer().map_err(|error| Failure::passing(format!("cannot start: {error}")))?;
+    gstreamer::start().map_err(|error| Failure::passing(format!("cannot start: {error}")))?;
     let pipeline = build::build(&job.build, reporter)?;
     forward_messages(&pipeline, wake)?;
     Ok(run(&job, pipeline, inputs, reporter))

@@ -33,7 +33,10 @@ pub enum Event {
         path: String,
     },
     /// The recording goes on.
-    Resumed,
+    Resumed {
+        /// What could not be recorded meanwhile.
+        lost_frames: u64,
+    },
     /// The disk is full, whoever noticed.
     DiskFull,
     /// Something a person should read.

@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
             self.report_only(&input);
         }
         self.totals = self.counters.totals();
-        self.report(Instant::now());
+        self.report(Instant::now(), None);
         (end, closed)
     }
 
@@ -193,7 +193,9 @@ impl<'a> Session<'a> {
             self.changed = now;
         }
         if first || self.reported.is_none_or(|last| now >= last + REPORT) {
-            self.report(now);
+            // Before there is anything to record, the sink would only tell defaults.
+            let archive = (self.totals.buffers > 0).then(|| archive_stats(&self.pipeline));
+            self.report(now, archive.flatten());
         }
         match &mut self.closing {
             Some(closing) => {
@@ -281,7 +283,7 @@ impl<'a> Session<'a> {
         meaning
     }
 
-    fn report(&mut self, now: Instant) {
+    fn report(&mut self, now: Instant, archive: Option<ArchiveStats>) {
         self.reported = Some(now);
         let ms = |from| now.saturating_duration_since(from).as_millis() as u64;
         self.reporter.send(&Event::Flow(Flow {
@@ -290,7 +292,7 @@ impl<'a> Session<'a> {
             buffers: self.totals.buffers,
             frames: self.totals.frames,
             bytes: self.totals.bytes,
-            archive: archive_stats(&self.pipeline),
+            archive,
         }));
     }
 }

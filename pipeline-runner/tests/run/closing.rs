@@ -37,10 +37,23 @@ fn a_second_ctrl_c_does_not_wait_for_what_hangs() {
     let worker = runner.worker("cam");
     runner.ctrl_c();
     runner.await_line("cam: closing");
-    runner.ctrl_c();
+    await_that("the second Ctrl-C counts", || {
+        runner.ctrl_c();
+        runner.count("stopping at once: cam") > 0
+    });
     assert_eq!(runner.await_code(), 1, "{}", runner.said());
     assert_eq!(runner.count("stopped before its files were finished"), 1);
     assert!(!is_alive(worker));
+}
+
+#[test]
+fn one_ctrl_c_that_arrives_twice_is_one() {
+    let mut runner = Runner::start(&launches(&[("cam", RECORD)], &[]));
+    runner.await_line("cam: running");
+    runner.ctrl_c();
+    kill_process(runner.pid(), Signal::TERM).expect("it runs");
+    assert_eq!(runner.await_code(), 0, "{}", runner.said());
+    assert!(decodable_frames(&runner.file("a.mp4")) > 0);
 }
 
 #[test]

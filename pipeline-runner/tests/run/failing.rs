@@ -62,6 +62,20 @@ fn a_worker_that_hangs_is_killed_and_started_again_and_no_other() {
 }
 
 #[test]
+fn workers_are_not_blamed_for_the_time_the_runner_itself_was_stopped() {
+    let runner = Runner::start(&launches(&[("cam", FLOWING)], &["stall_timeout: 500ms"]));
+    runner.await_line("cam: running");
+    let worker = runner.worker("cam");
+    kill_process(runner.pid(), Signal::STOP).expect("it runs");
+    // Longer than a worker may be silent: only time itself can make this so.
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    kill_process(runner.pid(), Signal::CONT).expect("it is stopped");
+    await_that("it has gone on", || runner.count("cam: running · ") > 0);
+    assert!(is_alive(worker), "{}", runner.said());
+    assert_eq!(runner.count("cam: starting"), 1, "{}", runner.said());
+}
+
+#[test]
 fn a_source_that_goes_silent_is_restarted_with_growing_delays() {
     let settings = [
         "restart: { initial: 200ms, max: 800ms }",
@@ -160,7 +174,10 @@ fn a_password_in_a_uri_is_nowhere_to_be_seen() {
     runner.ctrl_c();
     runner.await_exit();
     let said = runner.said();
-    assert!(said.contains("***@127.0.0.1"), "GStreamer's own log is passed on");
+    assert!(
+        said.contains("***@127.0.0.1"),
+        "GStreamer's own log is passed on"
+    );
     let leaks: Vec<&str> = said.lines().filter(|l| l.contains("hunter2")).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
 }

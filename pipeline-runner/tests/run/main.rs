@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `pipeline-runner run` with real processes: faults are caused, and what then happens is awaited.
 
+mod archive;
 mod closing;
 mod failing;
 mod runner;

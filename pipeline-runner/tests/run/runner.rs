@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Runner {
     child: Child,
     output: Arc<Output>,
-    pub folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 #[derive(Default)]
@@ -48,7 +48,16 @@ impl Runner {
 
     /// Likewise, with these environment variables.
     pub fn start_with(yaml: &str, environment: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = Arc::new(tempfile::tempdir().expect("a folder"));
+        Self::start_in(folder, yaml, environment)
+    }
+
+    /// Starts another runner in the folder of this one.
+    pub fn start_beside(&self, yaml: &str) -> Self {
+        Self::start_in(Arc::clone(&self.folder), yaml, &[])
+    }
+
+    fn start_in(folder: Arc<tempfile::TempDir>, yaml: &str, environment: &[(&str, &str)]) -> Self {
         let file = folder.path().join("definition.yaml");
         let path = folder.path().to_str().expect("a UTF-8 path");
         std::fs::write(&file, yaml.replace("FOLDER", path)).expect("the definition is written");
@@ -206,6 +215,20 @@ pub fn is_alive(process: Pid) -> bool {
         .rsplit_once(") ")
         .and_then(|(_, rest)| rest.chars().next());
     state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Every file below a folder.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
 }
 
 /// The frames that ffprobe can decode.

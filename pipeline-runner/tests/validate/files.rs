@@ -129,7 +129,7 @@ fn the_examples_are_right() {
             .is_some_and(|extension| extension == "yaml")
         {
             let output = command(&examples)
-                .args(["--no-plugins".as_ref(), path.as_os_str()])
+                .arg(&path)
                 .env("CAMERA", "rtsp://camera.example/stream")
                 // Any file that is there.
                 .env("CLIP", &path)

@@ -139,7 +139,7 @@ fn a_bad_duration_or_size_is_named_with_how_to_write_one() {
     let yaml = sourced("stall_timeout: 10\noutputs: [ archive: {} ]");
     Validate::new(yaml).says(&["definition.yaml:6:20", "`10` is no duration", "`500ms`"]);
     let yaml = sourced("outputs: [ archive: { target_duration: 0s } ]");
-    Validate::new(yaml).says(&["definition.yaml:6:44", "zero"]);
+    Validate::new(yaml).says(&["definition.yaml:6:44", "`100ms` to `1h`"]);
     let yaml = sourced("outputs: [ archive: { chunk_duration: 5s } ]");
     Validate::new(yaml).says(&["definition.yaml:6:43", "longer than `target_duration`"]);
     for (given, at, why, right) in [

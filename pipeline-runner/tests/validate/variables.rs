@@ -65,6 +65,12 @@ fn a_variable_can_never_become_yaml() {
 }
 
 #[test]
+fn a_line_break_in_a_variable_is_refused() {
+    let camera = Validate::new(pipeline(CAMERA)).with_variable("FRONT_DOOR_URL", "rtsp://cam/1\n");
+    camera.says(&["definition.yaml:5:28", "a control character", "line break"]);
+}
+
+#[test]
 fn no_secret_from_a_variable_is_ever_printed() {
     let yaml = "source: { rtsp: { uri: \"${FRONT_DOOR_URL}\", tracks: \"${PASSWORD}\" } }";
     for (url, tracks) in [

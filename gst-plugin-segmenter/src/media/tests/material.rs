@@ -35,16 +35,17 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The media time at which presentation starts: what decoding is ahead of it.
+    /// The media time at which presentation starts: what decoding is ahead of it. A track that
+    /// starts later than the others has nothing to hide.
     pub fn hidden(&self) -> u64 {
         let first = self.packets.first().expect("a packet").dts;
-        u64::try_from(-first).expect("decoding starts before or with presentation")
+        u64::try_from(-first).unwrap_or(0)
     }
 }
 
-/// Encodes with ffmpeg: `inputs` and `options` as on its command line.
+/// Encodes with ffmpeg: `inputs` of its lavfi, `options` as on its command line.
 #[track_caller]
-pub fn encode(folder: &Path, name: &str, inputs: &[&str], options: &[&str]) -> PathBuf {
+pub fn encode(folder: &Path, name: &str, inputs: &[&str], options: &str) -> PathBuf {
     let path = folder.join(name);
     let mut arguments = vec!["-v", "error", "-y"];
     for input in inputs {
@@ -55,7 +56,7 @@ pub fn encode(folder: &Path, name: &str, inputs: &[&str], options: &[&str]) -> P
         arguments.extend(&maps[..2 * inputs.len()]);
     }
     arguments.extend(["-video_track_timescale", "90000", "-strict", "-2"]);
-    arguments.extend(options);
+    arguments.extend(options.split_whitespace());
     arguments.push(text(&path));
     run("ffmpeg", &arguments);
     path

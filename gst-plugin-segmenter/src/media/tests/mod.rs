@@ -3,8 +3,11 @@
 //! frames are written anew as a segment in chunks of 200 ms, and ffmpeg, ffprobe and GStreamer
 //! read that.
 
+mod gstreamer;
 mod material;
+mod packets;
 mod playback;
 mod reading;
 mod tools;
 mod transport;
+mod writing;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 //! How much of an MPEG-TS file (ISO/IEC 13818-1) a crash left whole.
 //!
-//! `cut` after any packet of 188 bytes is still a transport stream, but a PES packet that is cut
+//! A file cut off after any packet of 188 bytes is still a transport stream, but a PES packet cut
 //! in two leaves a damaged frame. So the cut goes back to the last packet that no PES packet of
 //! the programme crosses. The end of a PES packet is known by its length, by the start of the
 //! next of its PID, or by stuffing: an adaptation field is stuffed only where the payload ends
 //! (§2.4.3.5). A video PES packet without a length that happens to fill its last packet exactly
 //! is open until the next one begins; at the end of a file it is given up.
 //!
-//! PAT, PMT and PES headers are read by hand: of the crates there are, `mpeg2ts` stops with an
-//! error at what it does not know and decodes payloads into memory, where this needs three
-//! header fields and must go on.
+//! PAT, PMT and PES headers are read by hand: the crate `mpeg2ts` gives up at a stream type it
+//! does not know, collects payloads in memory and does not tell stuffing, where this must go on,
+//! needs three header fields, and lives by the stuffing.
 
 mod packet;
 mod pes;

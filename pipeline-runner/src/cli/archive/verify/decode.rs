@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Decoding a whole segment into nothing, listening for every complaint.
+//!
+//! `decodebin` chooses the decoders, software ones only, so that the answer does not depend on the
+//! machine. Decoders like to go on silently: they conceal damage and drop frames. So they are made
+//! to fail at their first error, what goes in and comes out of them is counted, flags of damage are
+//! looked at, and the errors that libav only logs are caught: it logs on the thread that decodes
+//! (each decoder has but one), and that thread is known by the frame it was given last.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use super::check::{Check, Problem, Times};
+use crate::cli::archive::{Failure, text};
+
+/// The category that `gst-libav` logs libav's messages in.
+const LIBAV: &str = "libav";
+/// Complaints of one segment beyond this are only counted.
+const MOST_COMPLAINTS: usize = 3;
+
+/// What decoding a segment told.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    pub(super) problems: Vec<Problem>,
+    pub(super) times: Times,
+}
+
+/// Starts GStreamer and catches what libav logs.
+///
+/// # Errors
+/// If GStreamer does not start.
+pub(super) fn start() -> Result<(), Failure> {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    gst::init().map_err(|error| Failure::Message(format!("GStreamer does not start: {error}")))?;
+    STARTED.get_or_init(|| {
+        if std::env::var_os("GST_DEBUG").is_none() {
+            // Nothing on the terminal that nobody asked for.
+            gst::log::remove_default_log_function();
+            gst::log::set_threshold_for_name(LIBAV, gst::DebugLevel::Error);
+        }
+        gst::log::add_log_function(|category, level, _, _, _, _, message| {
+            if level == gst::DebugLevel::Error && category.name() == LIBAV {
+                let text = message.get();
+                let text = text.as_ref().map_or("it failed", |text| text.as_str());
+                let _ = DECODING.try_with(|decoding| {
+                    if let Some(decoding) = &*decoding.borrow() {
+                        decoding.complain(text);
+                    }
+                });
+            }
+        });
+    });
+    Ok(())
+}
+
+thread_local! {
+    /// What this thread decodes.
+    static DECODING: RefCell<Option<Arc<Decoding>>> = const { RefCell::new(None) };
+}
+
+/// What is known of a segment while it is decoded; shared by the threads that do it.
+#[derive(Debug, Default)]
+struct Decoding(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What decoders said, without repetition.
+    complaints: Vec<String>,
+    more_complaints: u64,
+    /// Frames that came out marked as damaged.
+    corrupted: u64,
+    /// Access units that went into video decoders.
+    coded: u64,
+    /// Frames that came out of them.
+    pictures: u64,
+    /// Caps that nothing here decodes.
+    unknown: Vec<String>,
+    outputs: Vec<Output>,
+}
+
+/// What came out of `decodebin` for one stream, in running time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Output {
+    is_video: bool,
+    frames: u64,
+    start_ns: i64,
+    end_ns: i64,
+    last_ns: i64,
+}
+
+impl Decoding {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+
+    fn complain(&self, message: &str) {
+        let mut state = self.state();
+        let message = message.trim();
+        if state.complaints.iter().any(|known| known == message) {
+            return;
+        }
+        match state.complaints.len() < MOST_COMPLAINTS {
+            true => state.complaints.push(message.to_owned()),
+            false => state.more_complaints += 1,
+        }
+    }
+}
+
+/// Decodes the segment at `path`, for at most `limit`.
+pub(super) fn decode(path: &Path, limit: Duration) -> Decoded {
+    let decoding = Arc::new(Decoding::default());
+    let ended = match build(path, &decoding) {
+        Ok(pipeline) => {
+            let ended = play(&pipeline, limit, &decoding);
+            tear_down(pipeline, ended == Ended::TooSlow);
+            ended
+        }
+        Err(message) => Ended::Failed(message),
+    };
+    let mut decoded = Decoded {
+        problems: Vec::new(),
+        times: decoding.state().times(),
+    };
+    let mut wrong = |message: String| {
+        decoded.problems.push(Problem::new(Check::Decode, message));
+    };
+    match ended {
+        Ended::Whole => {}
+        Ended::Failed(message) => wrong(format!("decoding failed: {message}")),
+        Ended::TooSlow => wrong(format!(
+            "it did not decode within {}",
+            text::duration(i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX))
+        )),
+    }
+    decoding.state().explain(&mut wrong);
+    decoded
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Failed(String),
+    TooSlow,
+}
+
+fn build(path: &Path, decoding: &Arc<Decoding>) -> Result<gst::Pipeline, String> {
+    let location = path.to_str().ok_or("its path is not UTF-8")?;
+    let make = |factory: &str| {
+        gst::ElementFactory::make(factory)
+            .build()
+            .map_err(|_| format!("GStreamer has no {factory}; its base plugins are missing"))
+    };
+    let source = make("filesrc")?;
+    source.set_property("location", location);
+    let decodebin = make("decodebin")?;
+    decodebin.set_property("force-sw-decoders", true);
+    let pipeline = gst::Pipeline::new();
+    pipeline
+        .add_many([&source, &decodebin])
+        .and_then(|()| source.link(&decodebin))
+        .map_err(|error| error.to_string())?;
+    let watched = Arc::clone(decoding);
+    pipeline.connect_deep_element_added(move |_, _, element| watch(element, &watched));
+    let bin = pipeline.downgrade();
+    let watched = Arc::clone(decoding);
+    decodebin.connect_pad_added(move |_, pad| {
+        let joined = match bin.upgrade() {
+            Some(bin) => discard(&bin, pad, &watched),
+            None => return,
+        };
+        if let Err(error) = joined {
+            watched.complain(&error.to_string());
+        }
+    });
+    let watched = Arc::clone(decoding);
+    decodebin.connect("unknown-type", false, move |values| {
+        let caps = values.get(2).and_then(|caps| caps.get::<gst::Caps>().ok());
+        let unknown = caps.as_ref().and_then(|caps| caps.structure(0));
+        if let Some(name) = unknown.map(|structure| structure.name().to_string()) {
+            watched.state().unknown.push(name);
+        }
+        None
+    });
+    Ok(pipeline)
+}
+
+/// Makes a decoder strict, and counts what goes in and what comes out.
+fn watch(element: &gst::Element, decoding: &Arc<Decoding>) {
+    let is_decoder = element
+        .factory()
+        .is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DECODER));
+    if !is_decoder {
+        return;
+    }
+    for (property, value) in [("max-errors", 0), ("max-threads", 1)] {
+        let kind = element
+            .find_property(property)
+            .map(|spec| spec.value_type());
+        if kind == Some(i32::static_type()) {
+            element.set_property(property, value);
+        }
+    }
+    if element.find_property("output-corrupt").is_some() {
+        element.set_property("output-corrupt", true);
+    }
+    let is_video = element
+        .factory()
+        .is_some_and(|factory| factory.has_type(gst::ElementFactoryType::MEDIA_VIDEO));
+    for pad in element.pads() {
+        let decoding = Arc::clone(decoding);
+        let direction = pad.direction();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            if direction == gst::PadDirection::Sink {
+                DECODING.set(Some(Arc::clone(&decoding)));
+            }
+            if is_video {
+                let mut state = decoding.state();
+                match direction {
+                    gst::PadDirection::Sink => state.coded += 1,
+                    _ => state.pictures += 1,
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+}
+
+/// Joins a sink to a decoded stream, and notes when its frames are.
+fn discard(
+    bin: &gst::Pipeline,
+    pad: &gst::Pad,
+    decoding: &Arc<Decoding>,
+) -> Result<(), gst::glib::BoolError> {
+    let sink = gst::ElementFactory::make("fakesink")
+        .property("sync", false)
+        .property("async", false)
+        .build()?;
+    bin.add(&sink)?;
+    sink.sync_state_with_parent()?;
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let is_video = caps
+        .structure(0)
+        .is_some_and(|structure| structure.name().starts_with("video/"));
+    let number = {
+        let mut state = decoding.state();
+        state.outputs.push(Output {
+            is_video,
+            ..Output::default()
+        });
+        state.outputs.len() - 1
+    };
+    let decoding = Arc::clone(decoding);
+    let mut segment = None;
+    let mut note = move |info: &gst::PadProbeInfo<'_>| match &info.data {
+        Some(gst::PadProbeData::Event(event)) => {
+            if let gst::EventView::Segment(event) = event.view() {
+                segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
+            }
+        }
+        Some(gst::PadProbeData::Buffer(buffer)) => {
+            decoding.state().note(number, buffer, segment.as_ref());
+        }
+        _ => {}
+    };
+    let note = Mutex::new(move |info: &gst::PadProbeInfo<'_>| note(info));
+    let probe = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
+    pad.add_probe(probe, move |_, info| {
+        let mut note = note.lock().unwrap_or_else(|poison| poison.into_inner());
+        note(info);
+        gst::PadProbeReturn::Ok
+    });
+    let to = sink.static_pad("sink");
+    let to = to.ok_or_else(|| gst::glib::bool_error!("fakesink has no sink pad"))?;
+    pad.link(&to)
+        .map(|_| ())
+        .map_err(|error| gst::glib::bool_error!("{error}"))
+}
+
+impl State {
+    /// Takes a decoded frame; what its segment hides of it does not count.
+    fn note(
+        &mut self,
+        number: usize,
+        buffer: &gst::BufferRef,
+        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+    ) {
+        if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
+            self.corrupted += 1;
+        }
+        let (Some(segment), Some(pts)) = (segment, buffer.pts()) else {
+            return;
+        };
+        let end = buffer
+            .duration()
+            .map(|duration| pts.saturating_add(duration));
+        let Some((start, end)) = segment.clip(pts, end.unwrap_or(pts)) else {
+            return;
+        };
+        let ns = |time: Option<gst::ClockTime>| {
+            let running = segment.to_running_time(time?)?;
+            i64::try_from(running.nseconds()).ok()
+        };
+        let (Some(start_ns), Some(end_ns)) = (ns(start), ns(end)) else {
+            return;
+        };
+        let Some(output) = self.outputs.get_mut(number) else {
+            return;
+        };
+        if output.frames == 0 || start_ns < output.start_ns {
+            output.start_ns = start_ns;
+        }
+        if output.frames == 0 || end_ns > output.end_ns {
+            (output.end_ns, output.last_ns) = (end_ns, end_ns - start_ns);
+        }
+        output.frames += 1;
+    }
+
+    fn times(&self) -> Times {
+        let all = || self.outputs.iter().filter(|output| output.frames > 0);
+        let pictures = all().find(|output| output.is_video);
+        let start_ns = all().map(|output| output.start_ns).min().unwrap_or(0);
+        let end_ns = all().map(|output| output.end_ns).max().unwrap_or(0);
+        Times {
+            pictures_ns: pictures.map(|output| output.end_ns - output.start_ns),
+            all_ns: end_ns - start_ns,
+            frame_ns: all().map(|output| output.last_ns).max().unwrap_or(0),
+            start: None,
+        }
+    }
+
+    fn explain(&self, wrong: &mut impl FnMut(String)) {
+        let of_media = |name: &&String| name.starts_with("video/") || name.starts_with("audio/");
+        for name in self.unknown.iter().filter(of_media) {
+            wrong(format!("GStreamer has no decoder here for {name}"));
+        }
+        for complaint in &self.complaints {
+            wrong(format!("a decoder says: {complaint}"));
+        }
+        if self.more_complaints > 0 {
+            wrong(format!("and {} complaints more", self.more_complaints));
+        }
+        if self.corrupted > 0 {
+            wrong(format!("{} frames came out damaged", self.corrupted));
+        }
+        if self.pictures < self.coded {
+            let lost = self.coded - self.pictures;
+            wrong(format!(
+                "{lost} of {} pictures did not come out of the decoder",
+                self.coded
+            ));
+        }
+    }
+}
+
+fn play(pipeline: &gst::Pipeline, limit: Duration, decoding: &Arc<Decoding>) -> Ended {
+    let Some(bus) = pipeline.bus() else {
+        return Ended::Failed("the pipeline has no bus".to_owned());
+    };
+    // Should it fail at once, the bus says why.
+    let started = pipeline.set_state(gst::State::Playing);
+    let deadline = Instant::now() + limit;
+    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = gst::ClockTime::try_from(left).ok();
+        let Some(message) = bus.timed_pop_filtered(left, &wanted) else {
+            return match started {
+                Err(error) => Ended::Failed(error.to_string()),
+                Ok(_) => Ended::TooSlow,
+            };
+        };
+        match message.view() {
+            gst::MessageView::Eos(_) => return Ended::Whole,
+            gst::MessageView::Error(error) => {
+                // What is unknown is named for itself.
+                let unknown = !decoding.state().unknown.is_empty();
+                return match unknown && is_missing(&error.error()) {
+                    true => Ended::Whole,
+                    false => Ended::Failed(error.error().to_string()),
+                };
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_missing(error: &gst::glib::Error) -> bool {
+    error.matches(gst::CoreError::MissingPlugin) || error.matches(gst::StreamError::CodecNotFound)
+}
+
+/// Stops a pipeline. One that hangs may not stop either, and is left to itself.
+fn tear_down(pipeline: gst::Pipeline, hangs: bool) {
+    let stop = move || {
+        let _ = pipeline.set_state(gst::State::Null);
+    };
+    match hangs {
+        true => drop(thread::spawn(stop)),
+        false => stop(),
+    }
+}

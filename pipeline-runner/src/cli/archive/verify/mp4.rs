@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Fragmented MP4 (ISO/IEC 14496-12) without decoding: whether every byte belongs to a box, every
+//! chunk is whole, and when its frames are.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use gstsegmenter::media::{Index, IndexTrack};
+use gstsegmenter::utc::{SECOND_NS, UtcNs};
+
+use super::check::{Check, Problem, Structure, Times};
+
+/// Boxes that other muxers write behind the last chunk.
+const TRAILING: [&[u8; 4]; 5] = [b"mfra", b"free", b"skip", b"uuid", b"meta"];
+
+/// Looks into a segment.
+///
+/// # Errors
+/// If reading fails.
+pub(super) fn inspect(file: &File) -> io::Result<Structure> {
+    let index = match Index::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return Ok(wrong(error.to_string(), None));
+        }
+        index => index?,
+    };
+    let length = file.metadata()?.len();
+    let times = times(&index);
+    if index.whole_bytes == 0 {
+        let message = "it is no fragmented MP4 with a whole chunk in it";
+        return Ok(wrong(message.to_owned(), None));
+    }
+    if !is_trailer(file, index.whole_bytes, length)? {
+        let message = format!(
+            "only {} of its {length} bytes are whole chunks",
+            index.whole_bytes
+        );
+        return Ok(wrong(message, times));
+    }
+    Ok(Structure {
+        problems: Vec::new(),
+        times,
+    })
+}
+
+fn wrong(message: String, times: Option<Times>) -> Structure {
+    Structure {
+        problems: vec![Problem::new(Check::Structure, message)],
+        times,
+    }
+}
+
+/// Whether there are only whole boxes that hold no media from `at` to `length`.
+fn is_trailer(mut file: &File, mut at: u64, length: u64) -> io::Result<bool> {
+    while at < length {
+        file.seek(SeekFrom::Start(at))?;
+        let mut header = [0; 8];
+        if let Err(error) = file.read_exact(&mut header) {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof => Ok(false),
+                _ => Err(error),
+            };
+        }
+        let [a, b, c, d, kind @ ..] = header;
+        let bytes = u64::from(u32::from_be_bytes([a, b, c, d]));
+        if bytes < header.len() as u64 || !TRAILING.contains(&&kind) {
+            return Ok(false);
+        }
+        at = at.saturating_add(bytes);
+    }
+    Ok(at == length)
+}
+
+/// When the frames of a track are shown, in nanoseconds of presentation.
+struct Extent {
+    start_ns: i64,
+    end_ns: i64,
+    last_ns: i64,
+    start: Option<UtcNs>,
+}
+
+fn times(index: &Index) -> Option<Times> {
+    let extents: Vec<_> = index
+        .tracks
+        .iter()
+        .filter_map(|track| Some((track.is_video, extent(track)?)))
+        .collect();
+    let pictures = extents.iter().find(|(is_video, _)| *is_video);
+    let pictures = pictures.map(|(_, extent)| extent);
+    let all = || extents.iter().map(|(_, extent)| extent);
+    let start_ns = all().map(|extent| extent.start_ns).min()?;
+    let end_ns = all().map(|extent| extent.end_ns).max()?;
+    let earliest = all().min_by_key(|extent| extent.start_ns);
+    Some(Times {
+        pictures_ns: pictures.map(|extent| extent.end_ns - extent.start_ns),
+        all_ns: end_ns - start_ns,
+        frame_ns: all().map(|extent| extent.last_ns).max().unwrap_or(0),
+        start: pictures.or(earliest).and_then(|extent| extent.start),
+    })
+}
+
+/// What the edit list hides (§8.6.6) counts only for what shows of it.
+fn extent(track: &IndexTrack) -> Option<Extent> {
+    let edit_offset = i64::try_from(track.edit_offset).ok()?;
+    let ns = |ticks: i64| {
+        let ns = i128::from(ticks) * i128::from(SECOND_NS) / i128::from(track.timescale.max(1));
+        i64::try_from(ns).unwrap_or(i64::MAX)
+    };
+    let mut found: Option<Extent> = None;
+    for sample in &track.samples {
+        let start_ns = ns(sample.pts.saturating_sub(edit_offset));
+        let duration_ns = ns(sample.duration.into());
+        let end_ns = start_ns.saturating_add(duration_ns);
+        if end_ns <= 0 {
+            continue;
+        }
+        // Half of a frame may be hidden: what shows of it starts at zero.
+        let hidden_ns = start_ns.min(0);
+        let (start_ns, start) = (start_ns - hidden_ns, sample.utc.map(|utc| utc - hidden_ns));
+        let extent = found.get_or_insert(Extent {
+            start_ns,
+            end_ns,
+            last_ns: duration_ns,
+            start,
+        });
+        if start_ns < extent.start_ns {
+            (extent.start_ns, extent.start) = (start_ns, start);
+        }
+        if end_ns > extent.end_ns {
+            (extent.end_ns, extent.last_ns) = (end_ns, duration_ns);
+        }
+    }
+    found
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Starts GStreamer the way every subcommand wants it.
+
+use std::io::Write;
+
+use crate::config::redact;
+
+/// Starts GStreamer, with the plugins that are linked in and a log (`GST_DEBUG`) without secrets:
+/// its own prints every URI and property that is set, passwords included.
+///
+/// # Errors
+/// What GStreamer or a plugin says.
+pub fn start() -> miette::Result<()> {
+    gst::init().map_err(|why| miette::miette!("GStreamer does not start: {why}"))?;
+    gst::log::remove_default_log_function();
+    gst::log::add_log_function(log);
+    for registered in [
+        gstsegmenter::plugin_register_static(),
+        gstawscreds::plugin_register_static(),
+    ] {
+        registered.map_err(|why| miette::miette!("a plugin of this program: {why}"))?;
+    }
+    Ok(())
+}
+
+fn log(
+    category: gst::DebugCategory,
+    level: gst::DebugLevel,
+    file: &gst::glib::GStr,
+    function: &gst::glib::GStr,
+    line: u32,
+    object: Option<&gst::log::LoggedObject>,
+    message: &gst::log::DebugMessage,
+) {
+    // GStreamer asks for every message that any function might want.
+    if level > category.threshold() {
+        return;
+    }
+    let message = message.get().unwrap_or_default();
+    let object = object.map_or_else(String::new, |object| format!(" <{object}>"));
+    let category = category.name();
+    let text = format!("{level} {category} {file}:{line}:{function}:{object} {message}\n");
+    // One write, so that lines of several threads do not mix; without stderr, nobody listens.
+    let _ = std::io::stderr().lock().write_all(redact(&text).as_bytes());
+}

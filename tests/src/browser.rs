@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Plays a file in headless Chromium and tells what it showed.
+//!
+//! A page with one `<video>` is served on loopback by a few lines of our own (any web server can
+//! serve an archive, so the test wants no particular one); the page counts the pictures it is
+//! given and posts a report when the video ends or fails.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What Chromium made of a file.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// Pictures decoded, of which some may not have been painted.
+    pub decoded: u64,
+    /// Pictures handed to the page by `requestVideoFrameCallback`.
+    pub painted: u64,
+    /// Sounds decoded, in bytes of their encoding.
+    pub audio_bytes: u64,
+    /// The duration the video element states.
+    pub duration_s: f64,
+    /// Width and height of the picture.
+    pub size: (u64, u64),
+    /// What the video element said when it failed.
+    pub error: Option<String>,
+}
+
+const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>playing</title>
+<video id="v" muted playsinline src="/video"></video>
+<script>
+const v = document.getElementById("v");
+let painted = 0;
+const count = () => { painted++; v.requestVideoFrameCallback(count); };
+v.requestVideoFrameCallback(count);
+let sent = false;
+const report = (error) => {
+  if (sent) return;
+  sent = true;
+  const quality = v.getVideoPlaybackQuality();
+  fetch("/report", { method: "POST", body: JSON.stringify({
+    decoded: quality.totalVideoFrames, painted, audio_bytes: v.webkitAudioDecodedByteCount,
+    duration_s: v.duration, width: v.videoWidth, height: v.videoHeight, error }) });
+};
+v.onended = () => setTimeout(() => report(null), 100);
+v.onerror = () => report("code " + v.error.code + ": " + v.error.message);
+v.play().catch((e) => report(String(e)));
+</script>
+"#;
+
+/// Plays a file from its beginning to its end.
+///
+/// # Panics
+/// When Chromium is not installed or reports nothing within a minute.
+pub fn chromium_plays(path: &Path) -> Played {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = listener.local_addr().expect("bound");
+    let (report, reported) = mpsc::channel();
+    let file = path.to_owned();
+    std::thread::spawn(move || serve(&listener, &file, &report));
+    let profile = tempfile::tempdir().expect("a temporary folder");
+    let _browser = Browser::start(profile.path(), &format!("http://{address}/"));
+    let report: Value = reported
+        .recv_timeout(Duration::from_secs(60))
+        .unwrap_or_else(|_| panic!("Chromium reported nothing of {} in 60 s", path.display()));
+    let number = |key: &str| report[key].as_u64().unwrap_or(0);
+    Played {
+        decoded: number("decoded"),
+        painted: number("painted"),
+        audio_bytes: number("audio_bytes"),
+        duration_s: report["duration_s"].as_f64().unwrap_or(f64::NAN),
+        size: (number("width"), number("height")),
+        error: report["error"].as_str().map(str::to_owned),
+    }
+}
+
+/// A browser that ends with the test.
+struct Browser(Child);
+
+impl Browser {
+    fn start(profile: &Path, url: &str) -> Self {
+        let child = Command::new("chromium")
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--disable-dev-shm-usage",
+                "--autoplay-policy=no-user-gesture-required",
+            ])
+            .arg(format!("--user-data-dir={}", profile.display()))
+            .arg(url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Self(
+            child.unwrap_or_else(|error| {
+                panic!("chromium does not start ({error}); run `make setup`")
+            }),
+        )
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(listener: &TcpListener, file: &Path, report: &mpsc::Sender<Value>) {
+    for connection in listener.incoming().flatten() {
+        let (file, report) = (file.to_owned(), report.clone());
+        std::thread::spawn(move || answer(connection, &file, &report));
+    }
+}
+
+/// Answers one request and closes the connection.
+fn answer(mut connection: TcpStream, file: &Path, report: &mpsc::Sender<Value>) -> Option<()> {
+    let mut reader = BufReader::new(connection.try_clone().ok()?);
+    let mut request = String::new();
+    reader.read_line(&mut request).ok()?;
+    let (mut length, mut range) = (0u64, None);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().ok()?,
+            "range" => range = value.strip_prefix("bytes=").map(str::to_owned),
+            _ => (),
+        }
+    }
+    let path = request.split(' ').nth(1)?;
+    let (status, kind, body) = match path {
+        "/" => ("200 OK".to_owned(), "text/html", PAGE.as_bytes().to_vec()),
+        "/video" => part(fs::read(file).ok()?, range.as_deref()),
+        "/report" => {
+            let mut body = Vec::new();
+            reader.take(length).read_to_end(&mut body).ok()?;
+            let _ = report.send(serde_json::from_slice(&body).ok()?);
+            ("204 No Content".to_owned(), "text/plain", Vec::new())
+        }
+        _ => ("404 Not Found".to_owned(), "text/plain", Vec::new()),
+    };
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
+         Accept-Ranges: bytes\r\nConnection: close\r\n\r\n"
+    );
+    connection.write_all(head.as_bytes()).ok()?;
+    connection.write_all(&body).ok()
+}
+
+/// The whole file, or the range asked for (RFC 9110 §14.2; one range, `a-b` or `a-`).
+fn part(all: Vec<u8>, range: Option<&str>) -> (String, &'static str, Vec<u8>) {
+    let bounds = range.and_then(|range| {
+        let (first, last) = range.split_once('-')?;
+        let first: usize = first.parse().ok()?;
+        let last: usize = last
+            .parse()
+            .unwrap_or(usize::MAX)
+            .min(all.len().checked_sub(1)?);
+        (first <= last).then_some((first, last))
+    });
+    match bounds {
+        None => ("200 OK".to_owned(), "video/mp4", all),
+        Some((first, last)) => {
+            let size = all.len();
+            let status =
+                format!("206 Partial Content\r\nContent-Range: bytes {first}-{last}/{size}");
+            (status, "video/mp4", all[first..=last].to_vec())
+        }
+    }
+}
