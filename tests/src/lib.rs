@@ -10,3 +10,4 @@ pub mod clips;
 pub mod decode;
 pub mod frames;
 pub mod pace;
+pub mod recording;

@@ -22,6 +22,7 @@
  *
  * Since: 0.1
  */
+mod av1;
 mod caps;
 mod clock;
 mod continuity;

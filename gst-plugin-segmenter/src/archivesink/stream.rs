@@ -3,12 +3,14 @@
 
 use std::collections::VecDeque;
 
-use crate::media::Track;
+use crate::media::{Codec, Track};
 use crate::utc::UtcNs;
 
+use super::av1;
 use super::caps::{Kind, nominal_duration_ns, reorder_depth};
 use super::mp4::Frame;
 use super::notice::Outbox;
+use super::recorder::Incoming;
 use super::segments::Progress;
 use super::stamps::Stamper;
 
@@ -24,6 +26,8 @@ pub struct Stream {
     pub kind: Kind,
     /// Its caps; `None` until they came.
     pub caps: Option<gst::Caps>,
+    /// Caps that wait for a keyframe to bring the configuration they lack.
+    pub incomplete: Option<gst::Caps>,
     /// What they mean, where the container is MP4.
     pub track: Option<Track>,
     /// Its configuration changed since the current segment began.
@@ -49,6 +53,7 @@ impl Stream {
         Self {
             kind,
             caps: None,
+            incomplete: None,
             track: None,
             changed: false,
             included: false,
@@ -78,6 +83,32 @@ impl Stream {
         self.caps = Some(caps.clone());
         self.track = track;
         !same
+    }
+
+    /// Prepares a buffer of a codec that wants it, and completes caps that wait for it. `None` if
+    /// it cannot be used yet; caps if they are complete now.
+    pub fn prepare(&mut self, incoming: &mut Incoming) -> Option<Option<gst::Caps>> {
+        let incomplete = self.incomplete.take();
+        let new = match &incomplete {
+            Some(caps) if incoming.sync => av1::configured(caps, &incoming.buffer),
+            _ => None,
+        };
+        if incomplete.is_some() && new.is_none() {
+            self.incomplete = incomplete;
+            return None;
+        }
+        let is_av1 = matches!(
+            self.track,
+            Some(Track {
+                codec: Codec::Av1 { .. },
+                ..
+            })
+        );
+        if is_av1 || new.is_some() {
+            let buffer = std::mem::take(&mut incoming.buffer);
+            incoming.buffer = av1::without_delimiter(buffer);
+        }
+        Some(new)
     }
 
     /// A frame came less than `silence_ns` of real time ago.

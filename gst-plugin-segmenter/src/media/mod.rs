@@ -17,6 +17,7 @@
 //! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
 
+mod av1;
 mod boxes;
 mod chunk;
 mod entry;
@@ -30,6 +31,7 @@ mod retime;
 mod scan;
 mod ts;
 
+pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
 pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
