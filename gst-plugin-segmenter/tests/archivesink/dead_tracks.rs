@@ -68,6 +68,22 @@ fn rig(container: Container) -> (Rig, Feed, Feed) {
 }
 
 #[test]
+fn a_track_with_caps_and_nothing_after_them_delays_no_segment() {
+    let clip = Clip::h264(6);
+    let aac = Clip::aac(1);
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        play(&[(&video, clip.frames.clone())]);
+        rig.finish(&[&video, &audio]);
+        assert_close(&rig, 0, 6 * SECOND_NS, AT_ONCE);
+        let segments = assert_archived(&rig, &clip.frames, &[]);
+        assert_eq!(segments.len(), 6);
+    });
+}
+
+#[test]
 fn a_pad_without_caps_delays_no_segment() {
     let clip = Clip::h264(6);
     in_both_containers(|container| {
@@ -100,6 +116,48 @@ fn a_pad_linked_to_nothing_delays_no_segment() {
 }
 
 #[test]
+fn sound_that_stops_delays_the_segment_it_stops_in_by_a_second_at_most_and_later_ones_not_at_all() {
+    let (clip, aac) = (Clip::h264(8), Clip::aac(8));
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        let heard = aac.between(0, 3_300_000_000);
+        play(&[(&video, clip.frames.clone()), (&audio, heard.clone())]);
+        rig.finish(&[&video, &audio]);
+        assert_close(&rig, 0, 4_500_000_000, SOON);
+        assert_close(&rig, 4_500_000_000, 8 * SECOND_NS, AT_ONCE);
+        let segments = assert_archived(&rig, &clip.frames, &heard);
+        assert_eq!(segments.len(), 8);
+    });
+}
+
+#[test]
+fn sound_that_comes_back_is_recorded_from_the_next_segment_on_at_the_latest() {
+    let (clip, aac) = (Clip::h264(9), Clip::aac(9));
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        let mut heard = aac.between(0, 2_300_000_000);
+        heard.extend(aac.between(6_600_000_000, 9_000_000_000));
+        play(&[(&video, clip.frames.clone()), (&audio, heard.clone())]);
+        rig.finish(&[&video, &audio]);
+        assert_close(&rig, 0, 9 * SECOND_NS, SOON);
+        let segments = readback::segments(rig.root());
+        readback::assert_each_decodes(&segments);
+        let pictures = readback::video(&segments);
+        readback::assert_same_times("video", &pictures, &times(&rig, &clip.frames));
+        let sound = readback::audio(&segments, 0);
+        let between = (rig.utc(2_400_000_000), rig.utc(7 * SECOND_NS));
+        let sure = |utc: &UtcNs| *utc < between.0 || *utc >= between.1;
+        let found: Vec<_> = sound.iter().copied().filter(sure).collect();
+        let expected: Vec<_> = times(&rig, &heard).into_iter().filter(sure).collect();
+        readback::assert_same_times("audio", &found, &expected);
+    });
+}
+
+#[test]
 fn sound_that_starts_five_seconds_late_is_recorded_from_the_next_segment_on() {
     let (clip, aac) = (Clip::h264(9), Clip::aac(9));
     in_both_containers(|container| {
@@ -127,5 +185,25 @@ fn sound_that_starts_five_seconds_late_is_recorded_from_the_next_segment_on() {
             .filter(|utc| *utc >= *first - 1_000_000)
             .collect();
         readback::assert_same_times("audio", &sound, &later);
+    });
+}
+
+#[test]
+fn pictures_that_end_early_leave_the_sound_to_make_the_segments() {
+    let (clip, aac) = (Clip::h264(3), Clip::aac(8));
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        play(&[
+            (&video, clip.frames.clone()),
+            (&audio, aac.between(0, 3 * SECOND_NS)),
+        ]);
+        video.end();
+        play(&[(&audio, aac.between(3 * SECOND_NS, i64::MAX))]);
+        rig.finish(&[&audio]);
+        assert_close(&rig, 4 * SECOND_NS, 8 * SECOND_NS, AT_ONCE);
+        let segments = assert_archived(&rig, &clip.frames, &aac.frames);
+        assert!(segments.len() >= 7, "{}", segments.len());
     });
 }

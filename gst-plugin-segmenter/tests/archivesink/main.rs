@@ -5,5 +5,6 @@ mod bad_stamps;
 mod clock_steps;
 mod codecs;
 mod dead_tracks;
+mod disk_full;
 mod support;
 mod tracks;

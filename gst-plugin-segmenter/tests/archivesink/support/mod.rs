@@ -3,6 +3,7 @@
 
 pub mod clip;
 pub mod decode;
+pub mod disk;
 pub mod readback;
 pub mod rig;
 

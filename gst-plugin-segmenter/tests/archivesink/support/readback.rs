@@ -9,7 +9,8 @@ use gstsegmenter::archive::{Archive, Container, Coverage, SegmentName};
 use gstsegmenter::media::Index;
 use gstsegmenter::utc::UtcNs;
 
-use super::rig::STREAM;
+/// The name under which tests record.
+pub const STREAM: &str = "cam";
 
 /// Times are kept to a tick of 90 kHz (MPEG-TS) or of the sample rate, and NTP time in `prft`.
 const TOLERANCE_NS: i64 = 1_000_000;
@@ -67,22 +68,15 @@ fn mp4_times(path: &Path) -> (Vec<UtcNs>, Vec<Vec<UtcNs>>) {
     (video, audio)
 }
 
-/// PTS is UTC in ticks of 90 kHz, modulo 2^33, and an hour of the muxer's own.
+/// The name says when the first keyframe is shown, or the first frame of sound where there are no
+/// pictures; the other frames are as far from it as their PTS, which has 33 bits, says.
 fn ts_times(name: &SegmentName, path: &Path) -> (Vec<UtcNs>, Vec<Vec<UtcNs>>) {
-    const MUXER_TICKS: i128 = 3600 * 90_000;
-    const WRAP: i128 = 1 << 33;
-    let start_ticks = i128::from(name.start.0) * 9 / 100_000;
-    let utc = |pts: i64| {
-        let ahead = (i128::from(pts) - MUXER_TICKS - start_ticks).rem_euclid(WRAP);
-        let ahead = if ahead > WRAP / 2 {
-            ahead - WRAP
-        } else {
-            ahead
-        };
-        let ns = (start_ticks + ahead) * 100_000 / 9;
-        UtcNs(i64::try_from(ns).expect("near the start"))
+    const WRAP: i64 = 1 << 33;
+    let utc = |first: i64, pts: i64| {
+        let ahead = (pts - first + WRAP / 2).rem_euclid(WRAP) - WRAP / 2;
+        name.start + ahead * 100_000 / 9
     };
-    let mut tracks: Vec<(bool, Vec<UtcNs>)> = Vec::new();
+    let mut tracks: Vec<(bool, Vec<i64>)> = Vec::new();
     let found = probe(
         path,
         &["-show_entries", "stream=codec_type:packet=stream_index,pts"],
@@ -92,13 +86,26 @@ fn ts_times(name: &SegmentName, path: &Path) -> (Vec<UtcNs>, Vec<Vec<UtcNs>>) {
     }
     for packet in found["packets"].as_array().expect("packets") {
         let stream = packet["stream_index"].as_u64().expect("a number") as usize;
-        let pts = packet["pts"].as_i64();
-        tracks[stream].1.extend(pts.map(utc));
+        tracks[stream].1.extend(packet["pts"].as_i64());
     }
-    let video = tracks.iter().find(|(video, _)| *video);
-    let video = video.map_or(Vec::new(), |(_, times)| times.clone());
-    let audio = tracks.into_iter().filter(|(video, _)| !video);
-    (video, audio.map(|(_, times)| times).collect())
+    tracks.sort_by_key(|(video, _)| !video);
+    let first = tracks
+        .iter()
+        .find_map(|(_, stamps)| stamps.first().copied());
+    let times = |stamps: &[i64]| -> Vec<UtcNs> {
+        let stamps = stamps.iter();
+        stamps.map(|pts| utc(first.unwrap_or(0), *pts)).collect()
+    };
+    let of = |video| {
+        tracks
+            .iter()
+            .filter(move |(is_video, _)| *is_video == video)
+    };
+    let audio = of(false).map(|(_, stamps)| times(stamps)).collect();
+    let video = of(true)
+        .next()
+        .map_or(Vec::new(), |(_, stamps)| times(stamps));
+    (video, audio)
 }
 
 /// What ffprobe says.

@@ -12,12 +12,10 @@ use gstsegmenter::archivesink::{ArchiveSink, Container, WallClock};
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use super::clip::Frame;
+use super::readback::STREAM;
 
 /// The wall clock when the pipeline's clock is at zero: a few seconds before a new hour.
 pub const ZERO: UtcNs = UtcNs(1_795_172_400 * SECOND_NS - 4_321_234_000);
-
-/// The name under which tests record.
-pub const STREAM: &str = "cam";
 
 /// What passes for time in a test.
 #[derive(Clone, Debug)]
@@ -130,9 +128,25 @@ impl Rig {
         Self::with_time(container, Time::real())
     }
 
+    /// Records in real time, into a folder in another.
+    pub fn on_disk(container: Container, parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
+        Self::with(container, Time::real(), folder)
+    }
+
+    /// Records as fast as it is fed, into a folder in another.
+    pub fn in_folder(container: Container, parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
+        Self::with(container, Time::by_hand(), folder)
+    }
+
     fn with_time(container: Container, time: Time) -> Self {
-        gstsegmenter::plugin_register_static().expect("the plugin registers");
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::with(container, time, folder)
+    }
+
+    fn with(container: Container, time: Time, folder: tempfile::TempDir) -> Self {
+        gstsegmenter::plugin_register_static().expect("the plugin registers");
         let sink = gst::ElementFactory::make("archivesink")
             .property("location", folder.path().to_str().expect("UTF-8"))
             .property("stream", STREAM)
