@@ -220,7 +220,7 @@ impl ArchiveSink {
             gst::element_imp_error!(
                 self,
                 gst::StreamError::Format,
-                ["pad {}: {error}", pad.name()]
+                ("pad {}: {error}", pad.name())
             );
         }
         result.is_ok()
@@ -232,10 +232,10 @@ impl ArchiveSink {
             gst::element_imp_error!(
                 self,
                 gst::StreamError::Format,
-                [
+                (
                     "pad {}: a segment in {format:?} has no times; put a parser before archivesink",
                     pad.name()
-                ]
+                )
             );
             return false;
         };
@@ -348,7 +348,7 @@ impl ArchiveSink {
             match notice {
                 Notice::KeyframeAt(running_ns) => self.ask_for_keyframe(running_ns),
                 Notice::Warning(text) => {
-                    gst::element_imp_warning!(self, gst::StreamError::Mux, ["{text}"]);
+                    gst::element_imp_warning!(self, gst::StreamError::Mux, ("{text}"));
                 }
                 Notice::Paused { reason } => {
                     let obj = self.obj();
@@ -361,9 +361,7 @@ impl ArchiveSink {
                     gst::element_imp_warning!(
                         self,
                         gst::ResourceError::NoSpaceLeft,
-                        [
-                            "recording to {place} is paused: {reason}; it goes on by itself when writing works again"
-                        ]
+                        ("recording to {place} is paused: {reason}; it goes on by itself when writing works again")
                     );
                 }
                 Notice::Resumed { lost_frames } => {
@@ -381,10 +379,10 @@ impl ArchiveSink {
                         gst::element_imp_warning!(
                             self,
                             gst::ResourceError::Write,
-                            [
+                            (
                                 "{} keeps the machine's time, {shift_ns} ns from the camera's: {error}",
                                 finished.path.display()
-                            ]
+                            )
                         );
                         self.tell_of(&settings, &finished, mark);
                     }

@@ -122,9 +122,13 @@ impl Mp4Segment {
         let Some(lane) = self.lanes.get_mut(track) else {
             return Ok(false);
         };
-        let waiting = lane.measure(frame, start_ns)?;
+        let mut waiting = lane.measure(frame, start_ns)?;
         if init_written && waiting.dts_ticks.saturating_add_unsigned(lane.offset_ticks) < 0 {
-            return Ok(false);
+            if lane.track.codec.video().is_none() {
+                return Ok(false);
+            }
+            // A picture is never too late: it is decoded as early as can be said.
+            waiting.dts_ticks = 0_i64.saturating_sub_unsigned(lane.offset_ticks);
         }
         lane.waiting.push(waiting);
         Ok(true)

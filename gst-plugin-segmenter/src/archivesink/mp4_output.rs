@@ -39,8 +39,8 @@ pub struct Mp4Output {
 #[derive(Debug)]
 struct Open {
     segment: Mp4Segment,
-    /// The number of the stream each track holds.
-    streams: Vec<usize>,
+    /// The number of the stream each track holds; `None` once its configuration changed.
+    streams: Vec<Option<usize>>,
     /// Full, unless its pictures do not begin with a keyframe.
     kind: Kind,
     has_pictures: bool,
@@ -73,9 +73,14 @@ impl Mp4Output {
         for open in &mut self.open {
             open.shift_ns = open.shift_ns.saturating_add(plan.jump_ns);
         }
+        for changed in plan.tracks.iter().filter(|track| track.changed) {
+            for open in &mut self.open {
+                open.forget(changed.stream);
+            }
+        }
         let tracks = plan.tracks.into_iter();
         let (streams, tracks) = tracks
-            .filter_map(|planned| Some((planned.stream, planned.track?)))
+            .filter_map(|planned| Some((Some(planned.stream), planned.track?)))
             .unzip();
         self.open.push_back(Open {
             segment: Mp4Segment::new(self.place.clone(), tracks, plan.mark),
@@ -109,7 +114,7 @@ impl Mp4Output {
             return Err(frame);
         };
         let Some((open, track)) = self.open.get_mut(index).and_then(|open| {
-            let track = open.streams.iter().position(|each| *each == stream)?;
+            let track = open.streams.iter().position(|each| *each == Some(stream))?;
             Some((open, track))
         }) else {
             return Err(frame);
@@ -172,7 +177,7 @@ impl Mp4Output {
         if self.is_video(newest, stream) {
             return self.recording().then_some(newest);
         }
-        let has = |open: &Open| open.streams.contains(&stream);
+        let has = |open: &Open| open.streams.contains(&Some(stream));
         let pts = UtcNs(frame.stamps.pts_ns);
         let started = |open: &Open| has(open) && open.segment.origin() + open.shift_ns <= pts;
         let index = self
@@ -191,7 +196,7 @@ impl Mp4Output {
 
     fn is_video(&self, index: usize, stream: usize) -> bool {
         self.open.get(index).is_some_and(|open| {
-            let track = open.streams.iter().position(|each| *each == stream);
+            let track = open.streams.iter().position(|each| *each == Some(stream));
             track.is_some_and(|track| open.segment.is_video(track))
         })
     }
@@ -276,11 +281,18 @@ impl Open {
         };
         self.streams
             .iter()
-            .filter_map(|stream| progress.get(*stream))
+            .filter_map(|stream| progress.get((*stream)?))
             .all(|stream| {
                 stream.heard >= ending.end + self.shift_ns
                     || now_ns.saturating_sub(stream.heard_at_ns) >= GRACE_NS
             })
+    }
+
+    /// Frames of a stream are another configuration's from now on.
+    fn forget(&mut self, stream: usize) {
+        for each in &mut self.streams {
+            *each = each.filter(|each| *each != stream);
+        }
     }
 
     fn overfull(&self) -> bool {

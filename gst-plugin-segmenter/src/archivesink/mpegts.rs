@@ -58,7 +58,7 @@ pub fn check_elements() -> Result<(), gst::ErrorMessage> {
         if gst::ElementFactory::find(element).is_none() {
             return Err(gst::error_msg!(
                 gst::CoreError::MissingPlugin,
-                ["container=mpegts needs the element {element}; Debian has it in {package}"]
+                ("container=mpegts needs the element {element}; Debian has it in {package}")
             ));
         }
     }

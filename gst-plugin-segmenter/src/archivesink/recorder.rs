@@ -341,6 +341,9 @@ impl Recorder {
             self.broken |= self.leads(id, now_ns);
         }
         if self.leads(id, now_ns) && self.begins(id, &frame) {
+            if self.broken {
+                self.release_before(UtcNs(frame.stamps.pts_ns), now_ns);
+            }
             self.begin(&mut frame, now_ns);
         }
         self.deliver(id, frame, now_ns);
@@ -353,7 +356,8 @@ impl Recorder {
         };
         if stream.kind == Kind::Audio {
             stream.hold(frame, &mut self.outbox);
-            return self.release(id, now_ns);
+            // A frame that begins a segment may be what others wait for, too.
+            return self.release_all(now_ns);
         }
         if self.hand_over(id, frame, now_ns).is_err()
             && let Some(stream) = self.streams.get_mut(id)
@@ -376,11 +380,24 @@ impl Recorder {
 
     /// Hands over the sound that is held, as far as its segments are known.
     fn release(&mut self, id: usize, now_ns: i64) {
+        self.release_while(id, now_ns, |recorder, sound| {
+            !recorder.runs_ahead(sound, now_ns)
+        });
+    }
+
+    /// Pictures are missing before `border`: the sound up to there is the segment's that ends.
+    fn release_before(&mut self, border: UtcNs, now_ns: i64) {
+        for id in 0..self.streams.len() {
+            self.release_while(id, now_ns, |_, sound| sound.stamps.pts_ns < border.0);
+        }
+    }
+
+    fn release_while(&mut self, id: usize, now_ns: i64, wanted: impl Fn(&Self, &Frame) -> bool) {
         while let Some(stream) = self.streams.get(id)
             // The current segment may have a track for it, but of another configuration.
             && !stream.changed
             && let Some(first) = stream.held.front()
-            && !self.runs_ahead(first, now_ns)
+            && wanted(self, first)
         {
             let Some(frame) = self.streams.get_mut(id).and_then(Stream::take_held) else {
                 return;
@@ -464,7 +481,6 @@ impl Recorder {
         frame.stamps.shift(jump_ns);
         for stream in &mut self.streams {
             stream.shift(jump_ns);
-            stream.changed = false;
         }
         let mark = SegmentMark {
             origin: UtcNs(frame.stamps.pts_ns),
@@ -479,6 +495,7 @@ impl Recorder {
         let tracks = self.tracks(now_ns);
         for (id, stream) in self.streams.iter_mut().enumerate() {
             stream.included = tracks.iter().any(|track| track.stream == id);
+            stream.changed = false;
         }
         let plan = Plan {
             mark,
@@ -496,19 +513,20 @@ impl Recorder {
             sound_end: None,
         });
         self.ask_for_keyframe(self.timeline.running_ns(due));
-        self.release_all(now_ns);
     }
 
     /// The streams that the next segment holds. A track without a frame is left out where it would
     /// trouble a decoder: pictures anywhere, sound in a transport stream.
     fn tracks(&self, now_ns: i64) -> Vec<PlannedTrack> {
-        let held = |stream: &Stream| match (stream.kind, self.settings.container) {
+        let has_frames = |stream: &Stream| match (stream.kind, self.settings.container) {
             (Kind::Video, _) => stream.expected(now_ns),
             (Kind::Audio, Container::Mp4) => stream.live(),
             (Kind::Audio, Container::MpegTs) => {
                 stream.live() && stream.heard_within(GRACE_NS, now_ns)
             }
         };
+        // Sound that is held comes, even if it is the last of its stream.
+        let held = |stream: &Stream| !stream.held.is_empty() || has_frames(stream);
         let live = self
             .streams
             .iter()
@@ -520,6 +538,7 @@ impl Recorder {
                 kind: stream.kind,
                 track: stream.track.clone(),
                 caps: stream.caps.clone()?,
+                changed: stream.changed,
             })
         })
         .collect()
@@ -555,10 +574,17 @@ impl Recorder {
         Some(Ending { end, duration_ns })
     }
 
-    /// The current segment ends where its pictures do, or its sound if it has none.
+    /// The current segment ends where its pictures do, or its sound if it has none or the sound
+    /// went on without them.
     fn ending_where_heard(&self) -> Option<Ending> {
         let current = self.current?;
-        self.ending_at(current.pictures_end.or(current.sound_end)?)
+        let went_on = |pictures: &UtcNs| {
+            current
+                .sound_end
+                .is_none_or(|sound| sound - *pictures < GRACE_NS)
+        };
+        let pictures_end = current.pictures_end.filter(went_on);
+        self.ending_at(pictures_end.or(current.sound_end)?)
     }
 
     fn settle(&mut self, now_ns: i64) {

@@ -25,6 +25,8 @@ pub struct PlannedTrack {
     pub track: Option<Track>,
     /// Its caps.
     pub caps: gst::Caps,
+    /// Its configuration is not that of the segment before.
+    pub changed: bool,
 }
 
 /// A segment that is to begin.

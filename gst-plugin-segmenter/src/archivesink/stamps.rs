@@ -5,7 +5,8 @@
 //! which overtakes the PTS; and one bad buffer must not end a recording. What leaves here has a
 //! PTS, a DTS that only ever grows, and a duration.
 //!
-//! DTS is trusted while it is there and not later than the PTS. Otherwise it is rebuilt: in a
+//! DTS is trusted while it is there and not later than the PTS; a few that are not are put between
+//! their neighbours. In a stream without any it is rebuilt: in a
 //! stream that is reordered over `depth` pictures, the DTS of a picture is the smallest PTS among
 //! the last `depth + 1` pictures that no earlier picture has taken (H.264 C.4.5.2, bumping, seen
 //! from the other side). The depth starts from what the profile allows and grows when the stream
@@ -22,6 +23,8 @@ pub const FORWARD_GAP_NS: i64 = 1_000_000_000;
 const TICK_NS: i64 = 11_112;
 /// No codec reorders over more pictures (H.264 A.3.1, H.265 A.4.2: a DPB holds at most 16).
 const MOST_DEPTH: usize = 16;
+/// So many pictures in a row without a DTS are a stream without DTS.
+const MOST_UNTRUSTED: u32 = 8;
 
 /// The stamps of one buffer as it came, on one axis; each may be missing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +82,8 @@ pub struct Stamper {
     highest_end_ns: i64,
     reordered: bool,
     rebuild: Option<Rebuild>,
+    /// How many pictures in a row had no DTS to be trusted.
+    untrusted: u32,
     depth: usize,
 }
 
@@ -99,6 +104,7 @@ impl Stamper {
             highest_end_ns: i64::MIN,
             reordered: reorder_depth.is_some(),
             rebuild: None,
+            untrusted: 0,
             depth: reorder_depth.unwrap_or(0).min(MOST_DEPTH),
         }
     }
@@ -171,14 +177,22 @@ impl Stamper {
         if !self.reordered {
             return pts_ns.max(after_last.unwrap_or(i64::MIN));
         }
-        let trusted = dts_ns.filter(|dts_ns| self.rebuild.is_none() && *dts_ns <= pts_ns);
-        let wanted_ns = match trusted {
-            Some(dts_ns) => dts_ns,
-            None => self.rebuilt(pts_ns),
-        };
+        if self.rebuild.is_none() {
+            if let Some(dts_ns) = dts_ns.filter(|dts_ns| *dts_ns <= pts_ns) {
+                self.untrusted = 0;
+                return dts_ns.max(after_last.unwrap_or(i64::MIN));
+            }
+            // One that is missing between good ones goes between them.
+            self.untrusted += 1;
+            if let Some(last) = self.last.filter(|_| self.untrusted <= MOST_UNTRUSTED) {
+                let next_ns = last.dts_ns.saturating_add(self.nominal_ns).min(pts_ns);
+                return next_ns.max(after_last.unwrap_or(i64::MIN));
+            }
+        }
+        let (wanted_ns, certain) = self.rebuilt(pts_ns);
         match after_last {
             Some(least_ns) if wanted_ns < least_ns => {
-                if self.rebuild.is_some() {
+                if certain {
                     // Deeper than guessed: from now on one more picture waits.
                     self.depth = (self.depth + 1).min(MOST_DEPTH);
                 }
@@ -188,20 +202,22 @@ impl Stamper {
         }
     }
 
-    fn rebuilt(&mut self, pts_ns: i64) -> i64 {
+    /// The rebuilt DTS, and whether enough pictures are there for it to be certain.
+    fn rebuilt(&mut self, pts_ns: i64) -> (i64, bool) {
         let rebuild = self.rebuild.get_or_insert_default();
         let at = rebuild
             .waiting_ns
             .partition_point(|waiting| *waiting <= pts_ns);
         rebuild.waiting_ns.insert(at, pts_ns);
         if rebuild.waiting_ns.len() > self.depth {
-            return rebuild.waiting_ns.remove(0);
+            return (rebuild.waiting_ns.remove(0), true);
         }
         // Before `depth` pictures are there: back from the first by as many as are still to come.
         let still_to_come = self.depth.saturating_sub(rebuild.started);
         rebuild.started += 1;
         let first_ns = rebuild.waiting_ns.first().copied().unwrap_or(pts_ns);
-        first_ns.saturating_sub(self.nominal_ns.saturating_mul(still_to_come as i64))
+        let back_ns = self.nominal_ns.saturating_mul(still_to_come as i64);
+        (first_ns.saturating_sub(back_ns), false)
     }
 
     fn duration(&mut self, raw_ns: Option<i64>, pts_ns: i64) -> i64 {

@@ -33,7 +33,7 @@ pub fn recorder(settings: Settings) -> Result<Recorder, gst::ErrorMessage> {
 }
 
 fn place(settings: &Settings) -> Result<Place, gst::ErrorMessage> {
-    let wrong = |text: String| gst::error_msg!(gst::ResourceError::Settings, ["{text}"]);
+    let wrong = |text: String| gst::error_msg!(gst::ResourceError::Settings, ("{text}"));
     let root: PathBuf = settings.location.clone().ok_or_else(|| {
         wrong("property `location` is not set; set it to the root folder of the archive".into())
     })?;
@@ -48,10 +48,13 @@ fn place(settings: &Settings) -> Result<Place, gst::ErrorMessage> {
             .map_err(|error| wrong(error.to_string()))?;
     }
     let folder = root.join(&stream).join(&settings.variant);
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        let reason = format!("folder {} cannot be made: {error}", folder.display());
-        gst::error_msg!(gst::ResourceError::OpenWrite, ["{reason}"])
-    })?;
+    let refused = |what: &str, error: std::io::Error| {
+        let reason = format!("folder {} {what}: {error}", folder.display());
+        gst::error_msg!(gst::ResourceError::OpenWrite, ("{reason}"))
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| refused("cannot be made", error))?;
+    rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK)
+        .map_err(|error| refused("takes no files", error.into()))?;
     Ok(Place {
         root,
         stream,

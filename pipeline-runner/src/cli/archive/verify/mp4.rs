@@ -20,33 +20,45 @@ const TRAILING: [&[u8; 4]; 5] = [b"mfra", b"free", b"skip", b"uuid", b"meta"];
 pub(super) fn inspect(file: &File) -> io::Result<Structure> {
     let index = match Index::read(file) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return Ok(wrong(error.to_string(), None));
+            return Ok(wrong(error.to_string()));
         }
         index => index?,
     };
-    let length = file.metadata()?.len();
-    let times = times(&index);
     if index.whole_bytes == 0 {
         let message = "it is no fragmented MP4 with a whole chunk in it";
-        return Ok(wrong(message.to_owned(), None));
+        return Ok(wrong(message.to_owned()));
     }
+    let length = file.metadata()?.len();
+    let pictures = index.tracks.iter().filter(|track| track.is_video());
+    let mut structure = Structure {
+        times: times(&index),
+        least_pictures: pictures
+            .clone()
+            .map(|track| track.samples.len() as u64)
+            .sum(),
+        ..Structure::default()
+    };
+    let mut wrong = |message| {
+        let problem = Problem::new(Check::Structure, message);
+        structure.problems.push(problem);
+    };
     if !is_trailer(file, index.whole_bytes, length)? {
-        let message = format!(
-            "only {} of its {length} bytes are whole chunks",
-            index.whole_bytes
-        );
-        return Ok(wrong(message, times));
+        let whole = index.whole_bytes;
+        wrong(format!(
+            "only {whole} of its {length} bytes are whole chunks"
+        ));
     }
-    Ok(Structure {
-        problems: Vec::new(),
-        times,
-    })
+    let mut first = pictures.filter_map(|track| track.samples.first());
+    if first.any(|sample| !sample.sync) {
+        wrong("it does not begin with a keyframe".to_owned());
+    }
+    Ok(structure)
 }
 
-fn wrong(message: String, times: Option<Times>) -> Structure {
+fn wrong(message: String) -> Structure {
     Structure {
         problems: vec![Problem::new(Check::Structure, message)],
-        times,
+        ..Structure::default()
     }
 }
 

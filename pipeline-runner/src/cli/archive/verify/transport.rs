@@ -147,10 +147,13 @@ impl Scan {
         if self.streams.is_empty() && self.problems.is_empty() {
             self.wrong("there is no frame in it".to_owned());
         }
-        let times = self.times();
+        let pictures = self.streams.values().filter(|stream| stream.is_video);
+        let pictures: usize = pictures.map(|stream| stream.pts.len()).sum();
         Structure {
+            times: self.times(),
+            // Each of the two fields of a picture may have a PES packet of its own.
+            least_pictures: pictures as u64 / 2,
             problems: self.problems,
-            times,
         }
     }
 

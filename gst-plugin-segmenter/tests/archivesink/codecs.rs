@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Each codec in each container that holds it: every segment decodes alone and in silence, in
+//! ffmpeg and behind `decodebin`, and what comes out is what went in.
+
+use gstsegmenter::archivesink::Container::{self, Mp4, MpegTs};
+
+use crate::support::clip::Clip;
+use crate::support::decode::{self, What};
+use crate::support::readback::{self, Segment};
+use crate::support::rig::{Rig, play};
+
+const SECONDS: u32 = 3;
+
+/// The source as a file of its own, and the segments made of it.
+struct Recorded {
+    _rig: Rig,
+    source: tempfile::TempPath,
+    segments: Vec<Segment>,
+}
+
+impl Recorded {
+    /// Records pictures, and sound if there is any; `what` is what is compared later.
+    fn new(container: Container, video: &Clip, audio: Option<&Clip>, what: What) -> Self {
+        let mut rig = Rig::new(container);
+        let picture_feed = rig.feed("video");
+        let sound_feed = audio.map(|clip| (rig.feed("audio_0"), clip));
+        rig.play();
+        picture_feed.caps(&video.caps);
+        let mut parts = vec![(&picture_feed, video.frames.clone())];
+        let mut feeds = vec![&picture_feed];
+        if let Some((feed, clip)) = &sound_feed {
+            feed.caps(&clip.caps);
+            parts.push((feed, clip.frames.clone()));
+            feeds.push(feed);
+        }
+        play(&parts);
+        rig.finish(&feeds);
+        let segments = readback::segments(rig.root());
+        assert_eq!(segments.len(), SECONDS as usize, "one a second");
+        readback::assert_each_decodes(&segments);
+        let source = tempfile::Builder::new().suffix(".mkv").tempfile();
+        let source = source.expect("a temporary file").into_temp_path();
+        match (what, audio) {
+            (What::Audio, Some(audio)) => audio.write_matroska(&source),
+            _ => video.write_matroska(&source),
+        }
+        Self {
+            _rig: rig,
+            source,
+            segments,
+        }
+    }
+
+    fn of_all<T>(&self, ask: impl Fn(&Segment) -> Vec<T>) -> Vec<T> {
+        self.segments.iter().flat_map(ask).collect()
+    }
+}
+
+fn pictures_come_out_as_they_went_in(container: Container, encoder: &str) {
+    let clip = Clip::pictures(SECONDS, encoder);
+    let recorded = Recorded::new(container, &clip, None, What::Video);
+    let source = decode::frames(&recorded.source, What::Video);
+    assert_eq!(source.len(), SECONDS as usize * 25, "the source is whole");
+    let by_ffmpeg = recorded.of_all(|segment| decode::frames(&segment.path, What::Video));
+    assert!(
+        by_ffmpeg == source,
+        "{} of {}",
+        by_ffmpeg.len(),
+        source.len()
+    );
+    let (source, _) = decode::with_decodebin(&recorded.source);
+    let by_decodebin = recorded.of_all(|segment| decode::with_decodebin(&segment.path).0);
+    assert!(
+        by_decodebin == source,
+        "{} of {}",
+        by_decodebin.len(),
+        source.len()
+    );
+}
+
+/// Whether a decoder puts out the same wherever in the stream it begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decoding {
+    /// It does.
+    Exact,
+    /// Its output depends on packets before, or on noise: the packets themselves are compared.
+    WithMemory,
+}
+
+fn sound_comes_out_as_it_went_in(
+    container: Container,
+    rate: u32,
+    encoder: &str,
+    decoding: Decoding,
+) {
+    let video = Clip::h264(SECONDS);
+    let clip = Clip::sound(SECONDS, rate, encoder);
+    let recorded = Recorded::new(container, &video, Some(&clip), What::Audio);
+    let is_aac = clip.caps.to_string().contains("mpegversion=(int)4");
+    let filter = (container == MpegTs && is_aac).then_some("aac_adtstoasc");
+    let source = decode::packets(&recorded.source, What::Audio, None);
+    let found = recorded.of_all(|segment| decode::packets(&segment.path, What::Audio, filter));
+    assert!(
+        found == source,
+        "{} of {} packets",
+        found.len(),
+        source.len()
+    );
+
+    let source = decode::frames(&recorded.source, What::Audio);
+    let heard = |segment: &Segment| decode::frames(&segment.path, What::Audio);
+    let found = recorded.of_all(heard);
+    match decoding {
+        Decoding::Exact => assert!(found == source, "{} of {}", found.len(), source.len()),
+        // At the beginning or the end of a file a decoder may keep one to itself.
+        Decoding::WithMemory => assert!(
+            found.len().abs_diff(source.len()) <= recorded.segments.len(),
+            "{} of {}",
+            found.len(),
+            source.len()
+        ),
+    }
+    let bytes = |segment: &Segment| vec![decode::with_decodebin(&segment.path).1];
+    assert!(recorded.of_all(bytes).iter().all(|bytes| *bytes > 0));
+}
+
+const H264: &str = "x264enc key-int-max=25 bframes=3 b-adapt=false b-pyramid=true \
+    speed-preset=veryfast option-string=open-gop=0:scenecut=0:min-keyint=25 ! h264parse";
+const H265: &str = "x265enc key-int-max=25 speed-preset=ultrafast \
+    option-string=log-level=none:bframes=3:open-gop=0:scenecut=0:min-keyint=25 ! h265parse";
+const AAC: &str = "avenc_aac bitrate=64000 ! aacparse";
+const OPUS: &str = "opusenc ! opusparse";
+const MP3: &str = "lamemp3enc target=bitrate bitrate=64 cbr=true ! mpegaudioparse";
+
+#[test]
+fn h264_with_b_frames_in_mp4() {
+    let encoder = format!("{H264} ! video/x-h264,stream-format=avc,alignment=au");
+    pictures_come_out_as_they_went_in(Mp4, &encoder);
+}
+
+#[test]
+fn h264_with_parameter_sets_in_band_in_mp4() {
+    let encoder = format!("{H264} ! video/x-h264,stream-format=avc3,alignment=au");
+    pictures_come_out_as_they_went_in(Mp4, &encoder);
+}
+
+#[test]
+fn h264_with_b_frames_in_mpegts() {
+    let encoder = format!("{H264} ! video/x-h264,stream-format=byte-stream,alignment=au");
+    pictures_come_out_as_they_went_in(MpegTs, &encoder);
+}
+
+#[test]
+fn h264_as_mp4_packs_it_in_mpegts() {
+    let encoder = format!("{H264} ! video/x-h264,stream-format=avc,alignment=au");
+    pictures_come_out_as_they_went_in(MpegTs, &encoder);
+}
+
+#[test]
+fn h265_in_mp4() {
+    let encoder = format!("{H265} ! video/x-h265,stream-format=hvc1,alignment=au");
+    pictures_come_out_as_they_went_in(Mp4, &encoder);
+}
+
+#[test]
+fn h265_in_mpegts() {
+    let encoder = format!("{H265} ! video/x-h265,stream-format=byte-stream,alignment=au");
+    pictures_come_out_as_they_went_in(MpegTs, &encoder);
+}
+
+#[test]
+fn vp9_in_mp4() {
+    let encoder = "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=25 ! vp9parse";
+    pictures_come_out_as_they_went_in(Mp4, encoder);
+}
+
+#[test]
+fn aac_in_mp4() {
+    let encoder = format!("{AAC} ! audio/mpeg,stream-format=raw");
+    sound_comes_out_as_it_went_in(Mp4, 48_000, &encoder, Decoding::WithMemory);
+}
+
+#[test]
+fn aac_in_mpegts() {
+    let encoder = format!("{AAC} ! audio/mpeg,stream-format=raw");
+    sound_comes_out_as_it_went_in(MpegTs, 48_000, &encoder, Decoding::WithMemory);
+}
+
+#[test]
+fn opus_in_mp4() {
+    sound_comes_out_as_it_went_in(Mp4, 48_000, OPUS, Decoding::WithMemory);
+}
+
+#[test]
+fn opus_in_mpegts() {
+    sound_comes_out_as_it_went_in(MpegTs, 48_000, OPUS, Decoding::WithMemory);
+}
+
+#[test]
+fn mp3_in_mp4() {
+    sound_comes_out_as_it_went_in(Mp4, 44_100, MP3, Decoding::WithMemory);
+}
+
+#[test]
+fn mp3_in_mpegts() {
+    sound_comes_out_as_it_went_in(MpegTs, 44_100, MP3, Decoding::WithMemory);
+}
+
+#[test]
+fn flac_in_mp4() {
+    sound_comes_out_as_it_went_in(Mp4, 44_100, "flacenc ! flacparse", Decoding::Exact);
+}
+
+#[test]
+fn a_law_in_mp4() {
+    sound_comes_out_as_it_went_in(Mp4, 8_000, "alawenc", Decoding::Exact);
+}
+
+#[test]
+fn u_law_in_mp4() {
+    sound_comes_out_as_it_went_in(Mp4, 8_000, "mulawenc", Decoding::Exact);
+}
+
+#[test]
+fn ac3_in_mpegts() {
+    let encoder = "avenc_ac3 bitrate=96000 ! ac3parse";
+    sound_comes_out_as_it_went_in(MpegTs, 48_000, encoder, Decoding::WithMemory);
+}

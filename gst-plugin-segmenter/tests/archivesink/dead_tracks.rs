@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MPL-2.0
+//! A track that is dead, late or silent costs the others nothing: their segments close on time and
+//! are complete. Real time, since how long a silent track is waited for is told by a real clock.
+
+use std::time::Duration;
+
+use gstsegmenter::archivesink::Container;
+use gstsegmenter::utc::{SECOND_NS, UtcNs};
+
+use crate::support::clip::{Clip, Frame};
+use crate::support::in_both_containers;
+use crate::support::readback::{self, Segment};
+use crate::support::rig::{Closed, Feed, Rig, play};
+
+/// How long after its end a segment closes when a track has just fallen silent.
+const SOON: Duration = Duration::from_millis(1_000);
+/// How long after its end a segment closes when nobody is waited for: less than the grace that a
+/// silent track gets.
+const AT_ONCE: Duration = Duration::from_millis(400);
+
+/// How long after the moment of its end a segment was closed.
+fn delay(rig: &Rig, closed: &Closed) -> Duration {
+    let end_ns = closed.end() - rig.utc(0);
+    let due = rig.started + Duration::from_nanos(end_ns.unsigned_abs());
+    closed.at.saturating_duration_since(due)
+}
+
+/// The segments that end between two running times close within a time of their end.
+#[track_caller]
+fn assert_close(rig: &Rig, from_ns: i64, to_ns: i64, within: Duration) {
+    let inside = |closed: &Closed| (from_ns..to_ns).contains(&(closed.end() - rig.utc(0)));
+    let closed: Vec<_> = rig.closed().into_iter().filter(inside).collect();
+    let wanted = (to_ns - from_ns) / SECOND_NS - 1;
+    assert!(
+        closed.len() as i64 >= wanted,
+        "{} closed of {wanted}",
+        closed.len()
+    );
+    for closed in closed {
+        let delay = delay(rig, &closed);
+        assert!(
+            delay <= within,
+            "{} closed {delay:?} late",
+            closed.path.display()
+        );
+    }
+}
+
+fn times(rig: &Rig, frames: &[Frame]) -> Vec<UtcNs> {
+    frames.iter().map(|frame| rig.utc(frame.pts_ns)).collect()
+}
+
+/// What was pushed is in the archive, each frame once; each segment decodes.
+#[track_caller]
+fn assert_archived(rig: &Rig, video: &[Frame], audio: &[Frame]) -> Vec<Segment> {
+    let segments = readback::segments(rig.root());
+    readback::assert_each_decodes(&segments);
+    readback::assert_same_times("video", &readback::video(&segments), &times(rig, video));
+    readback::assert_same_times("audio", &readback::audio(&segments, 0), &times(rig, audio));
+    segments
+}
+
+fn rig(container: Container) -> (Rig, Feed, Feed) {
+    let mut rig = Rig::in_real_time(container);
+    let (video, audio) = (rig.feed("video"), rig.feed("audio_0"));
+    rig.play();
+    (rig, video, audio)
+}
+
+#[test]
+fn a_pad_without_caps_delays_no_segment() {
+    let clip = Clip::h264(6);
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.greet();
+        play(&[(&video, clip.frames.clone())]);
+        rig.finish(&[&video, &audio]);
+        assert_close(&rig, 0, 6 * SECOND_NS, AT_ONCE);
+        let segments = assert_archived(&rig, &clip.frames, &[]);
+        assert_eq!(segments.len(), 6);
+    });
+}
+
+#[test]
+fn a_pad_linked_to_nothing_delays_no_segment() {
+    let clip = Clip::h264(4);
+    in_both_containers(|container| {
+        let mut rig = Rig::in_real_time(container);
+        let video = rig.feed("video");
+        let unlinked = rig.request_unlinked("audio_0");
+        rig.play();
+        video.caps(&clip.caps);
+        play(&[(&video, clip.frames.clone())]);
+        assert_close(&rig, 0, 3 * SECOND_NS + 1, AT_ONCE);
+        rig.release(&unlinked);
+        rig.finish(&[&video]);
+        assert_archived(&rig, &clip.frames, &[]);
+    });
+}
+
+#[test]
+fn sound_that_starts_five_seconds_late_is_recorded_from_the_next_segment_on() {
+    let (clip, aac) = (Clip::h264(9), Clip::aac(9));
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        let late = aac.between(5_200_000_000, 9_000_000_000);
+        play(&[(&video, clip.between(0, 5_190_000_000))]);
+        audio.caps(&aac.caps);
+        let rest = clip.between(5_190_000_000, 9_000_000_000);
+        play(&[(&video, rest), (&audio, late.clone())]);
+        rig.finish(&[&video, &audio]);
+        assert_close(&rig, 0, 9 * SECOND_NS, SOON);
+        let segments = readback::segments(rig.root());
+        readback::assert_each_decodes(&segments);
+        let pictures = readback::video(&segments);
+        readback::assert_same_times("video", &pictures, &times(&rig, &clip.frames));
+        // The segment that was open when it came has no track for it; the next one may keep what
+        // was held, from before its start.
+        let sound = readback::audio(&segments, 0);
+        let first = sound.first().expect("some sound");
+        let border = rig.utc(6 * SECOND_NS);
+        assert!(*first - border < 40_000_000, "{first} is after {border}");
+        let later: Vec<_> = times(&rig, &late)
+            .into_iter()
+            .filter(|utc| *utc >= *first - 1_000_000)
+            .collect();
+        readback::assert_same_times("audio", &sound, &later);
+    });
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Tests of the element from outside: caps, frames and events in; files and messages out.
+
+mod bad_stamps;
+mod clock_steps;
+mod codecs;
+mod dead_tracks;
+mod support;
+mod tracks;

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Which tracks there are, and what they are, may change while recording: each segment has the
+//! configuration its frames need, and no frame is lost over the change.
+
+use gstsegmenter::archivesink::{ArchiveSink, Container};
+use gstsegmenter::utc::{SECOND_NS, UtcNs};
+
+use gst::prelude::*;
+
+use crate::support::clip::{Clip, Frame};
+use crate::support::in_both_containers;
+use crate::support::readback::{self, Segment};
+use crate::support::rig::{Rig, STREAM, play};
+
+fn times(rig: &Rig, frames: &[Frame]) -> Vec<UtcNs> {
+    frames.iter().map(|frame| rig.utc(frame.pts_ns)).collect()
+}
+
+fn later(clip: &Clip, ns: i64) -> Vec<Frame> {
+    clip.frames.iter().map(|frame| frame.later(ns)).collect()
+}
+
+fn decoded(rig: &Rig) -> Vec<Segment> {
+    let segments = readback::segments(rig.root());
+    readback::assert_each_decodes(&segments);
+    segments
+}
+
+/// Width of the pictures and sample rate of the sound, where there are any.
+fn shape(segment: &Segment) -> (Option<u64>, Option<u64>) {
+    let found = readback::probe(
+        &segment.path,
+        &["-show_entries", "stream=width,sample_rate"],
+    );
+    let streams = found["streams"].as_array().expect("streams");
+    let width = streams.iter().find_map(|stream| stream["width"].as_u64());
+    let rate = streams
+        .iter()
+        .find_map(|stream| stream["sample_rate"].as_str());
+    (width, rate.and_then(|rate| rate.parse().ok()))
+}
+
+/// A camera that is set to another size sends a keyframe of it at once, wherever it was.
+#[test]
+fn another_resolution_begins_a_new_segment_with_its_own_configuration() {
+    let (small, large) = (Clip::h264_sized(3, 160, 96), Clip::h264_sized(3, 320, 192));
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let video = rig.feed("video");
+        rig.play();
+        video.caps(&small.caps);
+        let change_ns = 2_400_000_000;
+        let first = small.between(0, change_ns);
+        play(&[(&video, first.clone())]);
+        video.caps(&large.caps);
+        let second = later(&large, change_ns);
+        play(&[(&video, second.clone())]);
+        rig.finish(&[&video]);
+
+        let segments = decoded(&rig);
+        let all = [first, second].concat();
+        readback::assert_same_times("video", &readback::video(&segments), &times(&rig, &all));
+        for segment in &segments {
+            let width = if segment.name.start < rig.utc(change_ns) - 1_000 {
+                160
+            } else {
+                320
+            };
+            assert_eq!(shape(segment).0, Some(width), "{}", segment.path.display());
+        }
+        let coverage = readback::coverage(rig.root(), rig.utc(0), rig.utc(5_400_000_000));
+        assert_eq!(coverage.holes, []);
+    });
+}
+
+#[test]
+fn the_same_caps_again_change_nothing() {
+    let clip = Clip::h264(3);
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let video = rig.feed("video");
+        rig.play();
+        for frame in &clip.frames {
+            video.caps(&clip.caps);
+            video.push(frame);
+        }
+        rig.finish(&[&video]);
+        assert_eq!(decoded(&rig).len(), 3);
+        assert_eq!(
+            rig.closed()
+                .iter()
+                .filter(|closed| closed.discontinuity)
+                .count(),
+            1
+        );
+    });
+}
+
+#[test]
+fn two_tracks_of_sound_are_two_tracks_in_every_segment() {
+    let (clip, one, other) = (Clip::h264(4), Clip::aac(4), Clip::aac_at(4, 32_000));
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let video = rig.feed("video");
+        let (first, second) = (rig.feed("audio_0"), rig.feed("audio_1"));
+        rig.play();
+        video.caps(&clip.caps);
+        first.caps(&one.caps);
+        second.caps(&other.caps);
+        play(&[
+            (&video, clip.frames.clone()),
+            (&first, one.frames.clone()),
+            (&second, other.frames.clone()),
+        ]);
+        rig.finish(&[&video, &first, &second]);
+        let segments = decoded(&rig);
+        assert_eq!(segments.len(), 4);
+        let audio = |track| readback::audio(&segments, track);
+        readback::assert_same_times("first", &audio(0), &times(&rig, &one.frames));
+        readback::assert_same_times("second", &audio(1), &times(&rig, &other.frames));
+        let pictures = readback::video(&segments);
+        readback::assert_same_times("video", &pictures, &times(&rig, &clip.frames));
+    });
+}
+
+#[test]
+fn a_track_whose_pad_is_released_ends_and_the_others_go_on() {
+    let (clip, aac) = (Clip::h264(6), Clip::aac(3));
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let (video, audio) = (rig.feed("video"), rig.feed("audio_0"));
+        rig.play();
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        let sound = aac.between(0, 2_500_000_000);
+        play(&[
+            (&video, clip.between(0, 2_500_000_000)),
+            (&audio, sound.clone()),
+        ]);
+        rig.release(&audio.sink_pad());
+        play(&[(&video, clip.between(2_500_000_000, i64::MAX))]);
+        rig.finish(&[&video]);
+        let segments = decoded(&rig);
+        let pictures = readback::video(&segments);
+        readback::assert_same_times("video", &pictures, &times(&rig, &clip.frames));
+        let heard = readback::audio(&segments, 0);
+        readback::assert_same_times("audio", &heard, &times(&rig, &sound));
+    });
+}
+
+#[test]
+fn stopping_without_an_end_closes_what_is_open_and_starting_again_goes_on_beside_it() {
+    let clip = Clip::h264(3);
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let video = rig.feed("video");
+        rig.play();
+        video.caps(&clip.caps);
+        play(&[(&video, clip.between(0, 2_500_000_000))]);
+        rig.stop();
+        let first = decoded(&rig);
+        assert_eq!(first.len(), 3);
+        assert!(
+            first
+                .iter()
+                .all(|segment| segment.name.kind.as_str() == "full")
+        );
+        assert_eq!(readback::video(&first).len(), 63);
+
+        rig.time.set_wall_clock(60 * SECOND_NS);
+        video.revive();
+        rig.play();
+        video.caps(&clip.caps);
+        play(&[(&video, clip.frames.clone())]);
+        rig.finish(&[&video]);
+        let both = decoded(&rig);
+        assert_eq!(both.len(), 6);
+        assert_eq!(readback::video(&both).len(), 63 + 75);
+        for segment in first {
+            assert!(segment.path.exists(), "{}", segment.path.display());
+        }
+    });
+}
+
+/// A pipeline with a real encoder that would give a keyframe every ten seconds if not asked.
+#[test]
+fn an_encoder_that_takes_requests_makes_segments_of_just_the_target_duration() {
+    in_both_containers(|container| {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let pipeline = encoder_pipeline(container, root.path(), "");
+        run(&pipeline);
+        let segments = readback::segments(root.path());
+        readback::assert_each_decodes(&segments);
+        assert_eq!(readback::video(&segments).len(), 150);
+        let lengths: Vec<_> = segments.iter().map(|s| s.name.duration_ns).collect();
+        assert_eq!(lengths.len(), 6, "{lengths:?}");
+        for length in lengths {
+            assert!((length - SECOND_NS).abs() <= 1_000_000, "{length}");
+        }
+    });
+}
+
+#[test]
+fn aligned_segments_start_on_multiples_of_the_target_duration() {
+    in_both_containers(|container| {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let pipeline = encoder_pipeline(container, root.path(), "align=true");
+        run(&pipeline);
+        let segments = readback::segments(root.path());
+        readback::assert_each_decodes(&segments);
+        assert_eq!(readback::video(&segments).len(), 150);
+        assert!(segments.len() >= 6, "{}", segments.len());
+        for segment in segments.iter().skip(1) {
+            let off_ns = segment.name.start.0.rem_euclid(SECOND_NS);
+            let off_ns = off_ns.min(SECOND_NS - off_ns);
+            // Half a frame early is nearer than a frame late.
+            assert!(off_ns <= 20_000_000, "{}", segment.path.display());
+        }
+    });
+}
+
+fn encoder_pipeline(container: Container, root: &std::path::Path, more: &str) -> gst::Pipeline {
+    gst::init().expect("GStreamer starts");
+    gstsegmenter::plugin_register_static().expect("the plugin registers");
+    let line = format!(
+        "videotestsrc num-buffers=150 pattern=ball \
+         ! video/x-raw,format=I420,width=160,height=96,framerate=25/1 \
+         ! x264enc key-int-max=250 speed-preset=ultrafast tune=zerolatency ! h264parse \
+         ! archivesink name=sink stream={STREAM} target-duration=1000000000 {more}"
+    );
+    let pipeline = gst::parse::launch(&line).expect("the elements are installed");
+    let pipeline = pipeline.downcast::<gst::Pipeline>().expect("many elements");
+    let sink = pipeline
+        .by_name("sink")
+        .and_downcast::<ArchiveSink>()
+        .expect("named");
+    sink.set_property("location", root.to_str().expect("UTF-8"));
+    sink.set_property("container", container);
+    pipeline
+}
+
+fn run(pipeline: &gst::Pipeline) {
+    pipeline.set_state(gst::State::Playing).expect("it starts");
+    let bus = pipeline.bus().expect("a pipeline has one");
+    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &wanted);
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    let message = message.expect("it ends");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}
