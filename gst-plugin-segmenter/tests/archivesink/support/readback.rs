@@ -59,7 +59,7 @@ fn mp4_times(path: &Path) -> (Vec<UtcNs>, Vec<Vec<UtcNs>>) {
         let times = samples
             .map(|sample| sample.utc.expect("our files say when"))
             .collect();
-        match track.is_video() {
+        match track.is_video {
             true => video = times,
             false => audio.push(times),
         }

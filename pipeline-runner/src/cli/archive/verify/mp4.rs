@@ -29,7 +29,7 @@ pub(super) fn inspect(file: &File) -> io::Result<Structure> {
         return Ok(wrong(message.to_owned()));
     }
     let length = file.metadata()?.len();
-    let pictures = index.tracks.iter().filter(|track| track.is_video());
+    let pictures = index.tracks.iter().filter(|track| track.is_video);
     let mut structure = Structure {
         times: times(&index),
         least_pictures: pictures
