@@ -11,3 +11,4 @@ pub mod decode;
 pub mod frames;
 pub mod pace;
 pub mod recording;
+pub mod runner;

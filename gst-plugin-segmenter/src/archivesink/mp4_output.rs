@@ -156,16 +156,18 @@ impl Mp4Output {
         while let Some(open) = self.open.front()
             && open.ending.is_some()
             && (open.complete(progress, now_ns) || self.open.len() > MOST_OPEN)
-        {
-            self.close_front(now_ns, outbox);
-        }
+            && self.close_front(now_ns, outbox)
+        {}
     }
 
-    /// Closes everything, complete or not.
+    /// Closes everything, complete or not; what the disk still refuses is given up.
     pub fn finish(&mut self, last: Option<Ending>, now_ns: i64, outbox: &mut Outbox) {
         self.end(last);
+        self.health.try_now();
         while !self.open.is_empty() {
-            self.close_front(now_ns, outbox);
+            if !self.close_front(now_ns, outbox) {
+                self.give_up(0, outbox);
+            }
         }
     }
 
@@ -245,31 +247,41 @@ impl Mp4Output {
         outbox.closed(open.segment.finish(duration_ns, Kind::Partial), mark);
     }
 
-    fn close_front(&mut self, now_ns: i64, outbox: &mut Outbox) {
-        if self
-            .open
-            .front()
-            .is_some_and(|open| open.segment.waiting_frames() > 0)
-        {
-            self.health.try_now();
+    /// Closes the oldest segment; false if the disk refuses what waits, but may still take it.
+    fn close_front(&mut self, now_ns: i64, outbox: &mut Outbox) -> bool {
+        let waits = |open: &Open| open.segment.waiting_frames() > 0;
+        if self.open.front().is_some_and(waits) {
             if !self.flush(0, now_ns, outbox) {
-                return;
+                return true;
             }
-            if self
-                .open
-                .front()
-                .is_some_and(|open| open.segment.waiting_frames() > 0)
-            {
-                return self.give_up(0, outbox);
+            if self.open.front().is_some_and(waits) {
+                if !self.hopeless(now_ns) {
+                    return false;
+                }
+                self.give_up(0, outbox);
+                return true;
             }
         }
         let Some(open) = self.open.pop_front() else {
-            return;
+            return true;
         };
         let written_ns = open.segment.written() - open.segment.origin();
         let duration_ns = open.ending.map_or(written_ns, |ending| ending.duration_ns);
         let mark = open.segment.mark();
         outbox.closed(open.segment.finish(duration_ns, open.kind), mark);
+        true
+    }
+
+    /// Too much has waited for the disk, or for too long.
+    fn hopeless(&self, now_ns: i64) -> bool {
+        let bytes: u64 = self
+            .open
+            .iter()
+            .map(|open| open.segment.waiting_bytes())
+            .sum();
+        let since_ns = self.open.front().and_then(|open| open.waiting_since_ns);
+        let waited_ns = since_ns.map_or(0, |since_ns| now_ns.saturating_sub(since_ns));
+        bytes > MOST_WAITING_BYTES || waited_ns > MOST_WAITING_NS || self.open.len() > MOST_OPEN
     }
 }
 

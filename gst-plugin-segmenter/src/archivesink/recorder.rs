@@ -341,7 +341,8 @@ impl Recorder {
             self.broken |= self.leads(id, now_ns);
         }
         if self.leads(id, now_ns) && self.begins(id, &frame) {
-            if self.broken {
+            let sound_takes_over = self.streams.get(id).is_some_and(|s| s.kind == Kind::Audio);
+            if self.broken || sound_takes_over {
                 self.release_before(UtcNs(frame.stamps.pts_ns), now_ns);
             }
             self.begin(&mut frame, now_ns);
@@ -512,7 +513,9 @@ impl Recorder {
             pictures_end: None,
             sound_end: None,
         });
-        self.ask_for_keyframe(self.timeline.running_ns(due));
+        // A picture half a frame early would do, see `begins`.
+        let earliest = due - frame.stamps.duration_ns / 2;
+        self.ask_for_keyframe(self.timeline.running_ns(earliest));
     }
 
     /// The streams that the next segment holds. A track without a frame is left out where it would

@@ -63,6 +63,8 @@ struct FilesState {
     /// Borders that are in the muxer.
     borders: VecDeque<Border>,
     current: Option<TsFile>,
+    /// Files that are complete, but for what the disk has not taken yet; oldest first.
+    closing: VecDeque<(TsFile, Option<Ending>)>,
     health: Health,
     outbox: Outbox,
     continuity: Continuity,
@@ -85,6 +87,8 @@ struct TsFile {
     waiting_since_ns: i64,
     /// Times of its first and its latest packets, on the muxer's own clock.
     span: Option<(gst::ClockTime, gst::ClockTime)>,
+    /// How much of it is on disk, in nanoseconds.
+    written_ns: i64,
 }
 
 impl TsOutput {
@@ -95,6 +99,7 @@ impl TsOutput {
             chunk_duration_ns,
             borders: VecDeque::new(),
             current: None,
+            closing: VecDeque::new(),
             health: Health::default(),
             outbox: Outbox::default(),
             continuity: Continuity::new(),
@@ -203,6 +208,10 @@ impl TsOutput {
     /// Closes everything.
     pub fn finish(&mut self, last: Option<Ending>, _now_ns: i64, outbox: &mut Outbox) {
         self.drain(last, outbox);
+        let mut files = self.files.lock();
+        files.health.try_now();
+        files.write_out(monotonic_ns(), true);
+        outbox.append(&mut files.outbox);
     }
 
     fn start(&mut self, tracks: &[PlannedTrack], outbox: &mut Outbox) {
@@ -329,56 +338,87 @@ impl FilesState {
             waiting: Vec::new(),
             waiting_since_ns: 0,
             span: None,
+            written_ns: 0,
         });
     }
 
     fn flush_if_due(&mut self, now_ns: i64) {
+        self.write_out(now_ns, false);
+        // What the muxer held back has waited already: half a chunk here makes no more than one.
+        let patience_ns = self.chunk_duration_ns / 2;
         let due = |file: &TsFile| {
             let waited_ns = now_ns.saturating_sub(file.waiting_since_ns);
-            !file.waiting.is_empty()
-                && (waited_ns >= self.chunk_duration_ns || file.waiting.len() >= CHUNK_BYTES)
+            waited_ns >= patience_ns || file.waiting.len() >= CHUNK_BYTES
         };
-        if self.current.as_ref().is_some_and(due) {
-            self.flush(now_ns);
+        if self.current.as_ref().is_some_and(due)
+            && let Some(mut file) = self.current.take()
+        {
+            let written = self.write(&mut file, now_ns);
+            let overfull = file.waiting.len() as u64 > MOST_WAITING_BYTES
+                || now_ns.saturating_sub(file.waiting_since_ns) > MOST_WAITING_NS;
+            match written || !overfull {
+                true => self.current = Some(file),
+                // Packets up to the next border are lost.
+                false => self.give_up(file),
+            }
         }
     }
 
-    fn flush(&mut self, now_ns: i64) {
-        let Some(file) = self
-            .current
-            .as_mut()
-            .filter(|file| !file.waiting.is_empty())
-        else {
-            return;
-        };
-        let overfull = file.waiting.len() as u64 > MOST_WAITING_BYTES
-            || now_ns.saturating_sub(file.waiting_since_ns) > MOST_WAITING_NS;
-        if !self.health.may_try(now_ns) && !overfull {
-            return;
+    /// Writes what waits; false if the disk refuses it or is not to be asked yet.
+    fn write(&mut self, file: &mut TsFile, now_ns: i64) -> bool {
+        if file.waiting.is_empty() {
+            return true;
+        }
+        if !self.health.may_try(now_ns) {
+            return false;
         }
         match file.growing.append(&mut [IoSlice::new(&file.waiting)]) {
             Ok(()) => {
                 file.waiting.clear();
+                file.written_ns = file.heard_ns();
                 self.health.worked(&mut self.outbox);
+                true
             }
             Err(error) => {
                 self.health.failed(&error, now_ns, &mut self.outbox);
-                if overfull {
-                    self.give_up();
-                }
+                false
             }
         }
     }
 
-    /// Closes the file as far as it got; packets up to the next border are lost.
-    fn give_up(&mut self) {
-        let Some(file) = self.current.take() else {
-            return;
-        };
+    /// Closes the files that are complete, as far as the disk takes them; on the last occasion
+    /// what it refuses is given up.
+    fn write_out(&mut self, now_ns: i64, last: bool) {
+        while let Some((mut file, ending)) = self.closing.pop_front() {
+            if self.write(&mut file, now_ns) {
+                let duration_ns = ending.map_or(file.heard_ns(), |ending| ending.duration_ns);
+                let finished = file.growing.finish(duration_ns, SegmentKind::Full);
+                self.outbox.closed(finished, file.mark);
+            } else if last || self.hopeless(&file, now_ns) {
+                self.give_up(file);
+            } else {
+                return self.closing.push_front((file, ending));
+            }
+        }
+    }
+
+    /// Too much has waited for the disk, or for too long.
+    fn hopeless(&self, oldest: &TsFile, now_ns: i64) -> bool {
+        let others = self
+            .closing
+            .iter()
+            .map(|(file, _)| file)
+            .chain(&self.current);
+        let bytes: usize = others.map(|file| file.waiting.len()).sum();
+        let waited_ns = now_ns.saturating_sub(oldest.waiting_since_ns);
+        (bytes + oldest.waiting.len()) as u64 > MOST_WAITING_BYTES || waited_ns > MOST_WAITING_NS
+    }
+
+    /// Closes a file as far as the disk took it.
+    fn give_up(&mut self, file: TsFile) {
         self.outbox.stats.dropped += 1;
         self.health.lost(1);
-        let heard_ns = file.heard_ns();
-        let finished = file.growing.finish(heard_ns, SegmentKind::Partial);
+        let finished = file.growing.finish(file.written_ns, SegmentKind::Partial);
         self.outbox.closed(finished, file.mark);
     }
 
@@ -392,20 +432,8 @@ impl FilesState {
     }
 
     fn close(&mut self, ending: Option<Ending>) {
-        self.health.try_now();
-        self.flush(monotonic_ns());
-        if self
-            .current
-            .as_ref()
-            .is_some_and(|file| !file.waiting.is_empty())
-        {
-            return self.give_up();
-        }
-        let Some(file) = self.current.take() else {
-            return;
-        };
-        let duration_ns = ending.map_or(file.heard_ns(), |ending| ending.duration_ns);
-        let finished = file.growing.finish(duration_ns, SegmentKind::Full);
-        self.outbox.closed(finished, file.mark);
+        self.closing
+            .extend(self.current.take().map(|file| (file, ending)));
+        self.write_out(monotonic_ns(), false);
     }
 }

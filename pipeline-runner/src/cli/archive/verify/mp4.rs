@@ -8,7 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use gstsegmenter::media::{Index, IndexTrack};
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
-use super::check::{Check, Problem, Structure, Times};
+use super::check::{Check, Problem, Structure, TOLERANCE_NS, Times};
+use crate::cli::archive::text;
 
 /// Boxes that other muxers write behind the last chunk.
 const TRAILING: [&[u8; 4]; 5] = [b"mfra", b"free", b"skip", b"uuid", b"meta"];
@@ -48,9 +49,14 @@ pub(super) fn inspect(file: &File) -> io::Result<Structure> {
             "only {whole} of its {length} bytes are whole chunks"
         ));
     }
-    let mut first = pictures.filter_map(|track| track.samples.first());
+    let mut first = pictures.clone().filter_map(|track| track.samples.first());
     if first.any(|sample| !sample.sync) {
         wrong("it does not begin with a keyframe".to_owned());
+    }
+    let missing_ns: i64 = pictures.map(missing_ns).sum();
+    if missing_ns > 0 {
+        let missing = text::duration(missing_ns);
+        wrong(format!("{missing} of pictures is missing in its midst"));
     }
     Ok(structure)
 }
@@ -111,13 +117,27 @@ fn times(index: &Index) -> Option<Times> {
     })
 }
 
+/// How long no picture is decoded because the one before is over: what a lost chunk leaves. A slow
+/// stream leaves none, as its pictures last until the next.
+fn missing_ns(track: &IndexTrack) -> i64 {
+    let pairs = track.samples.iter().zip(track.samples.iter().skip(1));
+    let gaps = pairs.map(|(before, after)| {
+        let end = before.dts.saturating_add(before.duration.into());
+        ns(after.dts.saturating_sub(end), track.timescale)
+    });
+    gaps.filter(|gap_ns| *gap_ns > TOLERANCE_NS)
+        .fold(0, i64::saturating_add)
+}
+
+fn ns(ticks: i64, timescale: u32) -> i64 {
+    let ns = i128::from(ticks) * i128::from(SECOND_NS) / i128::from(timescale.max(1));
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
 /// What the edit list hides (§8.6.6) counts only for what shows of it.
 fn extent(track: &IndexTrack) -> Option<Extent> {
     let edit_offset = i64::try_from(track.edit_offset).ok()?;
-    let ns = |ticks: i64| {
-        let ns = i128::from(ticks) * i128::from(SECOND_NS) / i128::from(track.timescale.max(1));
-        i64::try_from(ns).unwrap_or(i64::MAX)
-    };
+    let ns = |ticks| ns(ticks, track.timescale);
     let mut found: Option<Extent> = None;
     for sample in &track.samples {
         let start_ns = ns(sample.pts.saturating_sub(edit_offset));
