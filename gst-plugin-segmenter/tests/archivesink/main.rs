@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Tests of the element from outside: caps, frames and events in; files and messages out.
 
+mod accounts;
 mod bad_stamps;
 mod clock_steps;
 mod codecs;
 mod dead_tracks;
 mod disk_full;
+mod interleaving;
 mod support;
+mod time_sources;
 mod tracks;

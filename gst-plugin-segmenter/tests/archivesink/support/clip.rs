@@ -15,10 +15,6 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn is_key(&self) -> bool {
-        !self.buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
-    }
-
     /// The frame, moved in time.
     pub fn later(&self, ns: i64) -> Self {
         Self {

@@ -197,6 +197,22 @@ impl Rig {
             source,
             time: self.time.clone(),
             asked,
+            camera: None,
+        }
+    }
+
+    /// As [`feed`](Self::feed), of an element that was told to give frames reference times, as
+    /// `rtspsrc` can be.
+    pub fn feed_of_camera(&self, pad: &str) -> Feed {
+        let feed = self.feed(pad);
+        let camera = gst::ElementFactory::make("rtpjitterbuffer")
+            .property("add-reference-timestamp-meta", true)
+            .build()
+            .expect("gstreamer1.0-plugins-good is installed");
+        camera.add_pad(&feed.source).expect("a pad without parent");
+        Feed {
+            camera: Some(camera),
+            ..feed
         }
     }
 
@@ -370,6 +386,8 @@ pub struct Feed {
     source: gst::Pad,
     time: Time,
     asked: Arc<Mutex<Vec<Asked>>>,
+    #[expect(dead_code, reason = "the pad's parent lives as long as the pad")]
+    camera: Option<gst::Element>,
 }
 
 impl Feed {
