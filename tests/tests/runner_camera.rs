@@ -19,7 +19,7 @@ fn definition(camera: &Camera) -> String {
 pipelines:
   cam:
     source: {{ rtsp: {{ uri: \"{}\" }} }}
-    outputs: [ archive: {{}} ]
+    outputs: [archive]
     restart: {{ initial: 500ms, max: 2s }}
 ",
         camera.url
@@ -52,7 +52,7 @@ fn archived(folder: &Path) -> Vec<Recorded> {
 #[test]
 fn the_runner_records_the_sound_of_a_camera_beside_its_picture() {
     let cases = [
-        (Clip::H264NoBAac, Codec::Aac, 468),
+        (Clip::H264BAac, Codec::Aac, 468),
         (Clip::H264NoBOpus, Codec::Opus, 501),
         (Clip::H264NoBAlaw, Codec::Alaw, 469),
     ];
