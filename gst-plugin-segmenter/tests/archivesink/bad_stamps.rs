@@ -51,6 +51,13 @@ fn h264_high(seconds: u32) -> Clip {
     Clip::pictures(seconds, &format!("{encoder} ! h264parse ! {caps}"))
 }
 
+#[test]
+fn a_frame_without_any_stamp_goes_where_the_stream_would_go_on() {
+    for clip in [Clip::h264(3), h264_high(3)] {
+        without_any_stamp(&clip);
+    }
+}
+
 fn without_any_stamp(clip: &Clip) {
     in_both_containers(|container| {
         let (rig, video) = rig(container, clip);
@@ -119,6 +126,24 @@ fn assert_decoding_times_grow(segment: &Segment) {
     let stamps: Vec<_> = stamps.collect();
     assert!(stamps.windows(2).all(|pair| pair[0].0 < pair[1].0));
     assert!(stamps.iter().all(|(dts, pts)| dts <= pts));
+}
+
+#[test]
+fn b_frames_some_without_decoding_times_are_shown_at_their_times() {
+    let clip = Clip::h264_pyramid(4);
+    in_both_containers(|container| {
+        let (rig, video) = rig(container, &clip);
+        for (n, frame) in clip.frames.iter().enumerate() {
+            let frame = Frame {
+                dts_ns: frame.dts_ns.filter(|_| n % 7 != 5),
+                ..frame.clone()
+            };
+            video.push(&frame);
+        }
+        let segments = finish(&rig, &video);
+        assert_times(&rig, &segments, &clip.frames);
+        segments.iter().for_each(assert_decoding_times_grow);
+    });
 }
 
 #[test]
@@ -242,6 +267,36 @@ fn five_seconds_without_a_frame_are_a_hole_of_five_seconds() {
             .into_iter()
             .find(|closed| closed.start >= hole.to - 1_000);
         assert!(after.expect("there is one").discontinuity);
+    });
+}
+
+#[test]
+fn five_seconds_without_a_frame_but_with_sound_are_five_seconds_of_sound() {
+    let (clip, aac) = (Clip::h264(6), Clip::aac(11));
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let (video, audio) = (rig.feed("video"), rig.feed("audio_0"));
+        rig.play();
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        let late = |frame: Frame| match frame.pts_ns {
+            ..3_000_000_000 => frame,
+            _ => frame.later(5 * SECOND_NS),
+        };
+        let frames: Vec<_> = clip.frames.iter().cloned().map(late).collect();
+        play(&[(&video, frames.clone()), (&audio, aac.frames.clone())]);
+        rig.finish(&[&video, &audio]);
+        let segments = readback::segments(rig.root());
+        readback::assert_each_decodes(&segments);
+        assert_times(&rig, &segments, &frames);
+        let times: Vec<_> = aac
+            .frames
+            .iter()
+            .map(|frame| rig.utc(frame.pts_ns))
+            .collect();
+        readback::assert_same_times("audio", &readback::audio(&segments, 0), &times);
+        let coverage = readback::coverage(rig.root(), rig.utc(0), rig.utc(11 * SECOND_NS));
+        assert_eq!(coverage.holes, []);
     });
 }
 

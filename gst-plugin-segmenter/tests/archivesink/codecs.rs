@@ -169,6 +169,13 @@ fn h265_in_mpegts() {
 }
 
 #[test]
+fn av1_in_mp4() {
+    let encoder = "av1enc cpu-used=8 usage-profile=realtime keyframe-max-dist=25 ! av1parse \
+        ! video/x-av1,stream-format=obu-stream,alignment=tu";
+    pictures_come_out_as_they_went_in(Mp4, encoder);
+}
+
+#[test]
 fn vp9_in_mp4() {
     let encoder = "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=25 ! vp9parse";
     pictures_come_out_as_they_went_in(Mp4, encoder);

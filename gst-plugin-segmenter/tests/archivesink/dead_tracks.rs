@@ -207,3 +207,20 @@ fn pictures_that_end_early_leave_the_sound_to_make_the_segments() {
         assert!(segments.len() >= 7, "{}", segments.len());
     });
 }
+
+#[test]
+fn pictures_that_fall_silent_leave_the_sound_to_make_the_segments() {
+    let (clip, aac) = (Clip::h264(2), Clip::aac(9));
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        // Not to the end: a file of one frame is too short for ffmpeg to be sure of it.
+        let heard = aac.between(0, 8_500_000_000);
+        play(&[(&video, clip.frames.clone()), (&audio, heard.clone())]);
+        rig.finish(&[&video, &audio]);
+        // After three seconds of silence the sound takes over.
+        assert_close(&rig, 5 * SECOND_NS, 8_400_000_000, SOON);
+        assert_archived(&rig, &clip.frames, &heard);
+    });
+}

@@ -7,6 +7,7 @@ mod clock_steps;
 mod codecs;
 mod dead_tracks;
 mod disk_full;
+mod errors;
 mod interleaving;
 mod support;
 mod time_sources;
