@@ -16,6 +16,8 @@
 
 use gst::prelude::*;
 
+use crate::media::ParameterSets;
+
 use super::caps::Kind;
 use super::mp4::Frame;
 use super::segments::PlannedTrack;
@@ -42,6 +44,8 @@ struct Input {
     caps: gst::Caps,
     pad: gst::Pad,
     queue: gst::Element,
+    /// The next frame begins a segment.
+    begins: bool,
     ended: bool,
 }
 
@@ -119,6 +123,7 @@ impl Muxer {
     pub fn border(&mut self, tracks: &[PlannedTrack]) {
         self.borders += 1;
         for (input, track) in self.inputs.iter_mut().zip(tracks) {
+            input.begins = true;
             if input.caps != track.caps {
                 input.caps = track.caps.clone();
                 input.pad.push_event(gst::event::Caps::new(&track.caps));
@@ -153,15 +158,18 @@ impl Muxer {
     ///
     /// # Errors
     /// The frame.
-    pub fn push(&self, stream: usize, frame: Frame) -> Result<(), Frame> {
+    pub fn push(&mut self, stream: usize, frame: Frame) -> Result<(), Frame> {
         let Some(input) = self
             .inputs
-            .iter()
+            .iter_mut()
             .find(|input| input.stream == stream && !input.ended)
         else {
             return Err(frame);
         };
         let mut buffer = frame.buffer;
+        if std::mem::take(&mut input.begins) {
+            buffer = with_parameter_sets(&input.caps, buffer);
+        }
         let times = buffer.make_mut();
         times.set_pts(clock_time(frame.stamps.pts_ns));
         times.set_dts(clock_time(frame.stamps.dts_ns.min(frame.stamps.pts_ns)));
@@ -266,6 +274,7 @@ impl Input {
             caps: track.caps.clone(),
             pad,
             queue,
+            begins: false,
             ended: false,
         })
     }
@@ -292,4 +301,26 @@ impl Input {
 
 fn clock_time(ns: i64) -> Option<gst::ClockTime> {
     u64::try_from(ns).ok().map(gst::ClockTime::from_nseconds)
+}
+
+/// The picture with the parameter sets that the parser would not put in front of it.
+fn with_parameter_sets(caps: &gst::CapsRef, buffer: gst::Buffer) -> gst::Buffer {
+    let codec_data = |s: &gst::StructureRef| s.get::<gst::Buffer>("codec_data").ok();
+    let h264 = caps.structure(0).filter(|s| s.name() == "video/x-h264");
+    let wanted = || {
+        let avcc = h264.and_then(codec_data)?;
+        let sets = ParameterSets::from_avcc(avcc.map_readable().ok()?.as_slice())?;
+        let wanted = sets.are_wanted(buffer.map_readable().ok()?.as_slice());
+        wanted.then_some(sets.sets)
+    };
+    let Some(sets) = wanted() else {
+        return buffer;
+    };
+    let mut whole = gst::Buffer::from_mut_slice(sets);
+    let parts = whole.make_mut();
+    for memory in buffer.iter_memories_owned() {
+        parts.append_memory(memory);
+    }
+    let _ = buffer.copy_into(parts, gst::BufferCopyFlags::FLAGS, ..);
+    whole
 }

@@ -173,7 +173,7 @@ impl TsOutput {
         mut frame: Frame,
         outbox: &mut Outbox,
     ) -> Result<(), Frame> {
-        let Some(muxer) = self.muxer.as_ref().filter(|_| self.recording) else {
+        let Some(muxer) = self.muxer.as_mut().filter(|_| self.recording) else {
             return Err(frame);
         };
         self.pushed = self.pushed.max(UtcNs(frame.stamps.dts_ns));

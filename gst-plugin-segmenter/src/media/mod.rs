@@ -27,6 +27,7 @@ mod init;
 mod mark;
 mod measure;
 mod ntp;
+mod parameter_sets;
 mod retime;
 mod scan;
 mod ts;
@@ -38,6 +39,7 @@ pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
+pub use parameter_sets::ParameterSets;
 pub use retime::retime;
 
 /// What cannot be written as fragmented MP4.

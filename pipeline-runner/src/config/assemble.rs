@@ -110,7 +110,8 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
         .as_ref()
         .map_or(RTSP_LATENCY, |latency| latency.value.0);
     let mut text = format!(
-        "rtspsrc name=source location={} add-reference-timestamp-meta=true latency={}",
+        // Unless synced, the first second's times are bent to an estimate of the camera's clock.
+        "rtspsrc name=source location={} add-reference-timestamp-meta=true buffer-mode=synced latency={}",
         escaped(&rtsp.uri.value),
         latency.as_millis()
     );

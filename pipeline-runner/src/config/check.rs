@@ -194,7 +194,9 @@ impl Checker<'_> {
     }
 
     fn output(&mut self, key: &Spanned<String>, output: &Spanned<yaml::Output>) -> Option<String> {
+        let by_default = yaml::ArchiveOutput::default();
         let yaml::Output::Archive(archive) = &output.value;
+        let archive = archive.as_ref().unwrap_or(&by_default);
         for (what, name) in [("stream", &archive.stream), ("variant", &archive.variant)] {
             if let Some(name) = name {
                 self.name(what, name);

@@ -90,7 +90,7 @@ fn a_camera_becomes_an_rtspsrc_that_knows_utc_and_debug_shows_no_password() {
     };
     assert_eq!(
         source,
-        "rtspsrc name=source location=rtsp://u:hunter2@cam/1 add-reference-timestamp-meta=true \
+        "rtspsrc name=source location=rtsp://u:hunter2@cam/1 add-reference-timestamp-meta=true buffer-mode=synced \
          latency=200 protocols=tcp user-id=admin user-pw=hunter2"
     );
     assert_eq!(

@@ -159,11 +159,12 @@ pub(super) enum Pattern {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Output {
-    Archive(ArchiveOutput),
+    /// `- archive: {…}`, or `- archive` alone: all by default.
+    Archive(Option<ArchiveOutput>),
 }
 
 /// `- archive:`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArchiveOutput {
     pub stream: Option<Spanned<String>>,

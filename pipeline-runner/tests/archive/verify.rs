@@ -9,7 +9,9 @@ use gstsegmenter::archive::{Container, Kind, SegmentFile};
 use gstsegmenter::utc::SECOND_NS;
 use serde_json::json;
 
-use crate::material::{START, TestArchive, add_from_ffmpeg, alter, base64_hash, parse, rename};
+use crate::material::{
+    Answer, START, TestArchive, add_from_ffmpeg, alter, base64_hash, parse, rename,
+};
 
 #[test]
 fn recorded_segments_of_both_containers_are_good() {
@@ -150,4 +152,19 @@ fn nothing_but_a_file_is_read() {
     assert_eq!(json["bad"][0]["problems"][0]["check"], "readable");
     assert_eq!(archive.run("ls", &["cam"]).code, Some(0));
     assert_eq!(archive.run("coverage", &["cam"]).code, Some(0));
+}
+
+#[test]
+fn what_nothing_here_decodes_is_not_called_bad_and_no_success_either() {
+    let archive = TestArchive::recorded(Container::Mp4);
+    let mut command = archive.command("verify", &["--json"]);
+    let decoders = "avdec_h264:NONE,openh264dec:NONE";
+    command.env("GST_PLUGIN_FEATURE_RANK", decoders);
+    let json = Answer::of(command.output().expect("it runs")).json_with_code(1);
+    assert_eq!(json["bad"], json!([]));
+    assert_eq!(json["unchecked"].as_array().map(Vec::len), Some(3));
+    let problem = &json["unchecked"][0]["problems"][0];
+    assert_eq!(problem["check"], "decoder");
+    let message = problem["message"].as_str().expect("words");
+    assert!(message.contains("video/x-h264"), "{message}");
 }

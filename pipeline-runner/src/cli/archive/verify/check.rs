@@ -19,7 +19,7 @@ use crate::cli::archive::text;
 
 /// Names may be off by this much, or by a frame.
 pub(super) const TOLERANCE_NS: i64 = 50_000_000;
-/// The time limit of decoding: this, and ten times what the name says.
+/// The time limit of decoding: this, and ten times how long it lasts.
 const LIMIT: Duration = Duration::from_secs(30);
 const HASH_BUFFER_BYTES: usize = 256 * 1024;
 
@@ -65,6 +65,8 @@ pub(super) enum Check {
     Structure,
     /// Decoding.
     Decode,
+    /// Nothing here decodes it, so nobody knows.
+    Decoder,
     /// When it starts.
     Start,
     /// How long it lasts.
@@ -161,8 +163,8 @@ fn check_file(name: &SegmentName, path: &Path, checks: Checks) -> io::Result<(u6
     problems.extend(structure.problems);
     let mut known = vec![structure.times];
     // Without a frame there is nothing to decode, and decodebin would wait for one.
-    if checks == Checks::All && structure.times.is_some() {
-        let decoded = decode::decode(path, limit(name));
+    if let Some(times) = structure.times.filter(|_| checks == Checks::All) {
+        let decoded = decode::decode(path, limit(&times));
         if decoded.problems.is_empty() && decoded.pictures < structure.least_pictures {
             let (some, all) = (decoded.pictures, structure.least_pictures);
             let message = format!("only {some} of {all} pictures reached the decoder");
@@ -177,9 +179,9 @@ fn check_file(name: &SegmentName, path: &Path, checks: Checks) -> io::Result<(u6
     Ok((bytes, problems))
 }
 
-fn limit(name: &SegmentName) -> Duration {
-    let claimed = Duration::from_nanos(u64::try_from(name.duration_ns).unwrap_or(0));
-    LIMIT.saturating_add(claimed.saturating_mul(10))
+fn limit(times: &Times) -> Duration {
+    let lasts = Duration::from_nanos(u64::try_from(times.all_ns).unwrap_or(0));
+    LIMIT.saturating_add(lasts.saturating_mul(10))
 }
 
 fn hash(file: &mut File) -> io::Result<(u64, Id)> {

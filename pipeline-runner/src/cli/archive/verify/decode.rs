@@ -21,12 +21,11 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::check::{Check, Problem, Times};
+use super::tally::Tally;
 use crate::cli::archive::{Failure, text};
 
 /// The category that `gst-libav` logs libav's messages in.
 const LIBAV: &str = "libav";
-/// Complaints of one segment beyond this are only counted.
-const MOST_COMPLAINTS: usize = 3;
 
 /// What decoding a segment told.
 #[derive(Debug, Default)]
@@ -89,49 +88,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What is known of a segment while it is decoded; shared by the threads that do it.
 #[derive(Debug, Default)]
-struct Decoding(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// What decoders said, without repetition.
-    complaints: Vec<String>,
-    more_complaints: u64,
-    /// Frames that came out marked as damaged.
-    corrupted: u64,
-    /// Access units that went into video decoders.
-    coded: u64,
-    /// Frames that came out of them.
-    pictures: u64,
-    /// Caps that nothing here decodes.
-    unknown: Vec<String>,
-    outputs: Vec<Output>,
-}
-
-/// What came out of `decodebin` for one stream, in running time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Output {
-    is_video: bool,
-    frames: u64,
-    start_ns: i64,
-    end_ns: i64,
-    last_ns: i64,
-}
+struct Decoding(Mutex<Tally>);
 
 impl Decoding {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Tally> {
         lock(&self.0)
     }
 
     fn complain(&self, message: &str) {
-        let mut state = self.state();
-        let message = message.trim();
-        if state.complaints.iter().any(|known| known == message) {
-            return;
-        }
-        match state.complaints.len() < MOST_COMPLAINTS {
-            true => state.complaints.push(message.to_owned()),
-            false => state.more_complaints += 1,
-        }
+        self.state().complain(message);
     }
 }
 
@@ -143,7 +108,8 @@ pub(super) fn decode(path: &Path, limit: Duration) -> Decoded {
         attempt(path, limit, 1, &decoding)
     };
     let first = conclude(&ended, limit, &decoding.state());
-    if first.problems.is_empty() || ended == Ended::TooSlow {
+    let is_doubtful = |problem: &Problem| problem.check == Check::Decode;
+    if !first.problems.iter().any(is_doubtful) || ended == Ended::TooSlow {
         return first;
     }
     let decoding = Arc::new(Decoding::default());
@@ -165,8 +131,8 @@ fn attempt(path: &Path, limit: Duration, threads: i32, decoding: &Arc<Decoding>)
     }
 }
 
-fn conclude(ended: &Ended, limit: Duration, state: &State) -> Decoded {
-    let mut problems = Vec::new();
+fn conclude(ended: &Ended, limit: Duration, state: &Tally) -> Decoded {
+    let mut problems = state.undecodable();
     let mut wrong = |message: String| problems.push(Problem::new(Check::Decode, message));
     match ended {
         Ended::Whole => {}
@@ -290,14 +256,7 @@ fn discard(
     let is_video = caps
         .structure(0)
         .is_some_and(|structure| structure.name().starts_with("video/"));
-    let number = {
-        let mut state = decoding.state();
-        state.outputs.push(Output {
-            is_video,
-            ..Output::default()
-        });
-        state.outputs.len() - 1
-    };
+    let number = decoding.state().add_output(is_video);
     let decoding = Arc::clone(decoding);
     let mut segment = None;
     let mut note = move |info: &gst::PadProbeInfo<'_>| match &info.data {
@@ -322,82 +281,6 @@ fn discard(
     pad.link(&to)
         .map(|_| ())
         .map_err(|error| gst::glib::bool_error!("{error}"))
-}
-
-impl State {
-    /// Takes a decoded frame; what its segment hides of it does not count.
-    fn note(
-        &mut self,
-        number: usize,
-        buffer: &gst::BufferRef,
-        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
-    ) {
-        if buffer.flags().contains(gst::BufferFlags::CORRUPTED) {
-            self.corrupted += 1;
-        }
-        let (Some(segment), Some(pts)) = (segment, buffer.pts()) else {
-            return;
-        };
-        let end = buffer
-            .duration()
-            .map(|duration| pts.saturating_add(duration));
-        let Some((start, end)) = segment.clip(pts, end.unwrap_or(pts)) else {
-            return;
-        };
-        let ns = |time: Option<gst::ClockTime>| {
-            let running = segment.to_running_time(time?)?;
-            i64::try_from(running.nseconds()).ok()
-        };
-        let (Some(start_ns), Some(end_ns)) = (ns(start), ns(end)) else {
-            return;
-        };
-        let Some(output) = self.outputs.get_mut(number) else {
-            return;
-        };
-        if output.frames == 0 || start_ns < output.start_ns {
-            output.start_ns = start_ns;
-        }
-        if output.frames == 0 || end_ns > output.end_ns {
-            (output.end_ns, output.last_ns) = (end_ns, end_ns - start_ns);
-        }
-        output.frames += 1;
-    }
-
-    fn times(&self) -> Times {
-        let all = || self.outputs.iter().filter(|output| output.frames > 0);
-        let pictures = all().find(|output| output.is_video);
-        let start_ns = all().map(|output| output.start_ns).min().unwrap_or(0);
-        let end_ns = all().map(|output| output.end_ns).max().unwrap_or(0);
-        Times {
-            pictures_ns: pictures.map(|output| output.end_ns - output.start_ns),
-            all_ns: end_ns - start_ns,
-            frame_ns: all().map(|output| output.last_ns).max().unwrap_or(0),
-            start: None,
-        }
-    }
-
-    fn explain(&self, is_whole: bool, wrong: &mut impl FnMut(String)) {
-        let of_media = |name: &&String| name.starts_with("video/") || name.starts_with("audio/");
-        for name in self.unknown.iter().filter(of_media) {
-            wrong(format!("GStreamer has no decoder here for {name}"));
-        }
-        for complaint in &self.complaints {
-            wrong(format!("a decoder says: {complaint}"));
-        }
-        if self.more_complaints > 0 {
-            wrong(format!("and {} complaints more", self.more_complaints));
-        }
-        if self.corrupted > 0 {
-            wrong(format!("{} frames came out damaged", self.corrupted));
-        }
-        if is_whole && self.pictures < self.coded {
-            let lost = self.coded - self.pictures;
-            wrong(format!(
-                "{lost} of {} pictures did not come out of the decoder",
-                self.coded
-            ));
-        }
-    }
 }
 
 fn play(pipeline: &gst::Pipeline, limit: Duration, decoding: &Arc<Decoding>) -> Ended {

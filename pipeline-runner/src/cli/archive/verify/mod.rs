@@ -12,6 +12,7 @@ mod decode;
 mod mp4;
 mod report;
 mod selection;
+mod tally;
 mod transport;
 
 use std::io;

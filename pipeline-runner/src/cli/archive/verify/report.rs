@@ -9,7 +9,7 @@ use gstsegmenter::archive::{Archive, Segment};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::check::{Checked, Problem};
+use super::check::{Check, Checked, Problem};
 use crate::cli::archive::output::{Out, Time};
 use crate::cli::archive::text;
 
@@ -31,6 +31,8 @@ struct Json {
     /// Segments that somebody is writing, and so not checked.
     growing: u64,
     bad: Vec<Bad>,
+    /// Segments with which nothing is wrong, but which nothing here decodes.
+    unchecked: Vec<Bad>,
     /// What a crash left, to be recovered.
     abandoned: Vec<String>,
     strays: Vec<Stray>,
@@ -134,15 +136,22 @@ impl Report {
             .iter()
             .map(|problem| problem.message.as_str())
             .collect();
-        let line = format!("{}: bad, {}", text::path(&path), messages.join("; "));
-        found.bad.push(Bad {
+        let messages = messages.join("; ");
+        let is_known = problems
+            .iter()
+            .any(|problem| problem.check != Check::Decoder);
+        let (list, word) = match is_known {
+            true => (&mut found.bad, "bad"),
+            false => (&mut found.unchecked, "not checked"),
+        };
+        list.push(Bad {
             path: lossy(&path),
             start: Time(segment.name.start),
             duration_ns: segment.name.duration_ns,
             problems,
         });
         self.live.set_message(format!("{} bad", found.bad.len()));
-        self.say(&line, out)
+        self.say(&format!("{}: {word}, {messages}", text::path(&path)), out)
     }
 
     /// Writes a line above the live one.
@@ -161,6 +170,7 @@ impl Report {
         self.live.finish_and_clear();
         let found = &mut self.found;
         found.bad.sort_by(|a, b| a.path.cmp(&b.path));
+        found.unchecked.sort_by(|a, b| a.path.cmp(&b.path));
         found.strays.sort_by(|a, b| a.path.cmp(&b.path));
         found.abandoned.sort();
         match self.as_json {
@@ -171,7 +181,8 @@ impl Report {
 
     /// Whether every segment was checked and is what its name says.
     pub(super) fn is_good(&self) -> bool {
-        self.found.bad.is_empty() && self.found.unreadable.is_empty()
+        let found = &self.found;
+        found.bad.is_empty() && found.unchecked.is_empty() && found.unreadable.is_empty()
     }
 }
 
@@ -194,6 +205,7 @@ impl Json {
             format!("{} bad", self.bad.len()),
         ];
         let others = [
+            (self.unchecked.len() as u64, "not checked"),
             (self.growing, "growing"),
             (self.abandoned.len() as u64, "left by a crash"),
             (self.strays.len() as u64, "stray"),

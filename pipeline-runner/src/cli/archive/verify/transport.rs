@@ -223,3 +223,78 @@ fn pts(payload: &[u8]) -> Option<u64> {
     let low = u64::from(u16::from_be_bytes([d, e]) >> 1);
     Some(high << 30 | middle << 15 | low)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A packet of video that begins a PES packet, or goes on with one.
+    fn packet(counter: u8, pts: Option<u64>) -> [u8; PACKET_BYTES] {
+        let mut packet = [0xFF; PACKET_BYTES];
+        let starts = if pts.is_some() { 0x40 } else { 0 };
+        packet[..4].copy_from_slice(&[SYNC_BYTE, starts | 1, 0, 0x10 | counter & 0x0F]);
+        if let Some(pts) = pts {
+            let byte = |shift: u32| (pts >> shift) as u8;
+            packet[4..18].copy_from_slice(&[
+                0,
+                0,
+                1,
+                0xE0,
+                0,
+                0,
+                0x80,
+                0x80,
+                5,
+                0x21 | (byte(30) & 7) << 1,
+                byte(22),
+                byte(14) | 1,
+                byte(7),
+                byte(0) << 1 | 1,
+            ]);
+        }
+        packet
+    }
+
+    fn inspected(packets: &[[u8; PACKET_BYTES]]) -> Structure {
+        inspect(packets.concat().as_slice()).unwrap()
+    }
+
+    #[test]
+    fn times_go_on_over_the_wrap_of_33_bits() {
+        let first = (1 << PTS_BITS) - 2 * 3600;
+        let frame = |number: u64| (first + number * 3600) % (1 << PTS_BITS);
+        let packets: Vec<_> = (0..50)
+            .map(|number| packet(number as u8, Some(frame(number))))
+            .collect();
+        let structure = inspected(&packets);
+        assert_eq!(structure.problems, []);
+        let times = structure.times.unwrap();
+        assert_eq!(times.pictures_ns, Some(2 * SECOND_NS));
+        assert_eq!(times.frame_ns, SECOND_NS / 25);
+    }
+
+    #[test]
+    fn a_packet_sent_twice_is_none_too_many_and_one_left_out_is_missed() {
+        let start = packet(0, Some(0));
+        let twice = [start, packet(1, None), packet(1, None), packet(2, None)];
+        assert_eq!(inspected(&twice).problems, []);
+        let gap = [start, packet(1, None), packet(3, None)];
+        assert_eq!(inspected(&gap).problems.len(), 1);
+    }
+
+    #[test]
+    fn noise_of_any_length_is_an_answer_and_no_panic() {
+        let mut state = 1_u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for length in 0..1000 {
+            let mut noise: Vec<u8> = (0..length).map(|_| byte()).collect();
+            for packet in noise.chunks_mut(PACKET_BYTES) {
+                packet[0] = SYNC_BYTE;
+            }
+            assert!(!inspect(noise.as_slice()).unwrap().problems.is_empty());
+        }
+    }
+}
