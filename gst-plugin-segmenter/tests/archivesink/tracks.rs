@@ -8,9 +8,10 @@ use gstsegmenter::utc::{SECOND_NS, UtcNs};
 use gst::prelude::*;
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::play;
 use crate::support::in_both_containers;
 use crate::support::readback::{self, STREAM, Segment};
-use crate::support::rig::{Rig, play};
+use crate::support::rig::Rig;
 
 fn times(rig: &Rig, frames: &[Frame]) -> Vec<UtcNs> {
     frames.iter().map(|frame| rig.utc(frame.pts_ns)).collect()
