@@ -17,10 +17,10 @@ const MP4_AUDIO: &str = "audio/mpeg, mpegversion=4, stream-format=raw; \
     audio/x-opus, channel-mapping-family=(int)[ 0, 255 ]; \
     audio/mpeg, mpegversion=1, layer=3, parsed=true; audio/x-flac, framed=true; \
     audio/x-alaw; audio/x-mulaw";
-/// What MPEG-TS segments take on `video`. Inside, a parser makes byte-stream of it; packaged with
-/// their configuration aside, segments can be given it at any keyframe.
-const TS_VIDEO: &str = "video/x-h264, stream-format=(string){ avc, avc3 }, alignment=au; \
-    video/x-h265, stream-format=(string){ hvc1, hev1 }, alignment=au";
+/// What MPEG-TS segments take on `video`. Inside, a parser makes byte-stream of it all the same;
+/// with the configuration aside, which is preferred, segments can be given it at any keyframe.
+const TS_VIDEO: &str = "video/x-h264, stream-format=(string){ avc, avc3, byte-stream }, alignment=au; \
+    video/x-h265, stream-format=(string){ hvc1, hev1, byte-stream }, alignment=au";
 /// What MPEG-TS segments take on `audio_%u`.
 const TS_AUDIO: &str = "audio/mpeg, mpegversion=4, stream-format=(string){ raw, adts }; \
     audio/mpeg, mpegversion=1, layer=[ 1, 3 ], parsed=true; \

@@ -60,7 +60,7 @@ fn assert_counters_go_on(bytes: &[u8]) {
             assert_eq!(counter, wanted, "packet {n} of PID {pid}");
         }
     }
-    assert!(bytes.len() % 188 == 0 && !counters.is_empty());
+    assert!(bytes.len().is_multiple_of(188) && !counters.is_empty());
 }
 
 #[test]
