@@ -17,14 +17,13 @@ use gst::subclass::prelude::*;
 
 use super::caps::{self, Kind};
 use super::clock::WallClock;
+use super::incoming::{incoming, running_ns};
 use super::notice::Notice;
-use super::recorder::{Incoming, Now, Recorder};
-use super::settings::{self, Container, Fsync, Settings, TimeSource};
-use super::stamps::RawStamps;
-use super::{element_messages, retime, start, upstream};
+use super::recorder::{Now, Recorder};
+use super::settings::{Container, Settings};
+use super::{element_messages, properties, retime, start, upstream};
 use crate::archive::Finished;
 use crate::media::SegmentMark;
-use crate::utc::UtcNs;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -496,60 +495,6 @@ impl ArchiveSink {
     }
 }
 
-fn running_ns(
-    segment: &gst::FormattedSegment<gst::ClockTime>,
-    time: Option<gst::ClockTime>,
-) -> Option<i64> {
-    let signed = segment.to_running_time_full(time?)?;
-    let ns = i64::try_from(signed.abs().nseconds()).ok()?;
-    Some(if signed.is_positive() { ns } else { -ns })
-}
-
-/// What the recorder needs of a buffer; `None` for one that holds no frame.
-fn incoming(
-    buffer: gst::Buffer,
-    kind: Kind,
-    segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
-) -> Option<Incoming> {
-    let flags = buffer.flags();
-    // FLAC repeats its stream header as buffers; the segments have it from the caps.
-    let header = kind == Kind::Audio && flags.contains(gst::BufferFlags::HEADER);
-    if buffer.size() == 0 || header {
-        return None;
-    }
-    let on_axis = |time| segment.and_then(|segment| running_ns(segment, time));
-    let raw = RawStamps {
-        pts_ns: on_axis(buffer.pts()),
-        dts_ns: on_axis(buffer.dts()),
-        duration_ns: buffer
-            .duration()
-            .and_then(|duration| duration.nseconds().try_into().ok()),
-    };
-    Some(Incoming {
-        raw,
-        sync: kind == Kind::Audio || !flags.contains(gst::BufferFlags::DELTA_UNIT),
-        reference: reference_time(&buffer),
-        buffer,
-    })
-}
-
-/// When the frame was captured, by the source's own clock.
-fn reference_time(buffer: &gst::BufferRef) -> Option<UtcNs> {
-    /// From 1900, where NTP counts from, to 1970 (RFC 5905, figure 4).
-    const NTP_TO_UNIX_NS: i128 = 2_208_988_800 * 1_000_000_000;
-    buffer
-        .iter_meta::<gst::ReferenceTimestampMeta>()
-        .find_map(|meta| {
-            let ns = i128::from(meta.timestamp().nseconds());
-            let unix_ns = match meta.reference().structure(0)?.name().as_str() {
-                "timestamp/x-unix" => ns,
-                "timestamp/x-ntp" => ns - NTP_TO_UNIX_NS,
-                _ => return None,
-            };
-            i64::try_from(unix_ns).ok().map(UtcNs)
-        })
-}
-
 #[glib::object_subclass]
 impl ObjectSubclass for ArchiveSink {
     const NAME: &'static str = "GstArchiveSink";
@@ -564,129 +509,20 @@ impl ObjectImpl for ArchiveSink {
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(properties);
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(properties::all);
         &PROPERTIES
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        let mut settings = lock(&self.settings);
-        let duration = || {
-            let ns: u64 = value.get().expect("type checked upstream");
-            i64::try_from(ns).unwrap_or(i64::MAX)
-        };
-        match pspec.name() {
-            "location" => {
-                let text: Option<String> = value.get().expect("type checked upstream");
-                settings.location = text.map(Into::into);
-            }
-            "stream" => settings.stream = value.get().expect("type checked upstream"),
-            "variant" => {
-                let text: Option<String> = value.get().expect("type checked upstream");
-                settings.variant = text.unwrap_or_else(|| settings::DEFAULT_VARIANT.to_owned());
-            }
-            "container" => settings.container = value.get().expect("type checked upstream"),
-            "target-duration" => settings.target_duration_ns = duration(),
-            "chunk-duration" => settings.chunk_duration_ns = duration(),
-            "align" => settings.align = value.get().expect("type checked upstream"),
-            "time-source" => settings.time_source = value.get().expect("type checked upstream"),
-            "fsync" => settings.fsync = value.get().expect("type checked upstream"),
-            _ => unimplemented!(),
-        }
+        lock(&self.settings).set(pspec.name(), value);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        if pspec.name() == "stats" {
-            return self.stats().to_value();
-        }
-        let settings = lock(&self.settings);
         match pspec.name() {
-            "location" => settings
-                .location
-                .as_ref()
-                .and_then(|path| path.to_str())
-                .to_value(),
-            "stream" => settings.stream.to_value(),
-            "variant" => settings.variant.to_value(),
-            "container" => settings.container.to_value(),
-            "target-duration" => settings.target_duration_ns.unsigned_abs().to_value(),
-            "chunk-duration" => settings.chunk_duration_ns.unsigned_abs().to_value(),
-            "align" => settings.align.to_value(),
-            "time-source" => settings.time_source.to_value(),
-            "fsync" => settings.fsync.to_value(),
-            _ => unimplemented!(),
+            "stats" => self.stats().to_value(),
+            name => lock(&self.settings).get(name),
         }
     }
-}
-
-fn properties() -> Vec<glib::ParamSpec> {
-    let text = |name: &str, nick: &str, blurb: &str, default: Option<&str>| {
-        glib::ParamSpecString::builder(name)
-            .nick(nick)
-            .blurb(blurb)
-            .default_value(default)
-            .mutable_ready()
-            .build()
-    };
-    let duration = |name: &str, nick: &str, blurb: &str, least: u64, default: u64| {
-        glib::ParamSpecUInt64::builder(name)
-            .nick(nick)
-            .blurb(blurb)
-            .minimum(least)
-            .maximum(settings::MOST_DURATION_NS)
-            .default_value(default)
-            .mutable_ready()
-            .build()
-    };
-    vec![
-        text("location", "Location", "Root folder of the archive", None),
-        text("stream", "Stream", "Name of the stream: the folder below the root", None),
-        text(
-            "variant",
-            "Variant",
-            "Name of the variant of the stream: the folder below the stream's",
-            Some(settings::DEFAULT_VARIANT),
-        ),
-        glib::ParamSpecEnum::builder_with_default("container", Container::default())
-            .nick("Container")
-            .blurb("What a segment file is")
-            .mutable_ready()
-            .build(),
-        duration(
-            "target-duration",
-            "Target duration",
-            "How long a segment is, in nanoseconds, as near as keyframes allow",
-            100_000_000,
-            settings::DEFAULT_TARGET_DURATION_NS,
-        ),
-        duration(
-            "chunk-duration",
-            "Chunk duration",
-            "How much a growing segment gains at a time, in nanoseconds: the most a crash loses",
-            10_000_000,
-            settings::DEFAULT_CHUNK_DURATION_NS,
-        ),
-        glib::ParamSpecBoolean::builder("align")
-            .nick("Align")
-            .blurb("Segments start on multiples of the target duration in wall-clock time, as near as keyframes allow")
-            .default_value(false)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("time-source", TimeSource::default())
-            .nick("Time source")
-            .blurb("Where the wall-clock time of frames comes from")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("fsync", Fsync::default())
-            .nick("Fsync")
-            .blurb("When a growing segment is forced to the disk")
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-            .nick("Statistics")
-            .blurb("Segments and bytes closed, frames late and dropped, clock drift and time source")
-            .read_only()
-            .build(),
-    ]
 }
 
 impl GstObjectImpl for ArchiveSink {}

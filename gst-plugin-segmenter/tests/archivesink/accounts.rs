@@ -8,9 +8,10 @@ use gstsegmenter::archivesink::Fsync;
 use gstsegmenter::utc::SECOND_NS;
 
 use crate::support::clip::Clip;
+use crate::support::feed::{Asked, play};
 use crate::support::in_both_containers;
 use crate::support::readback;
-use crate::support::rig::{Asked, Rig, play};
+use crate::support::rig::Rig;
 
 #[test]
 fn a_keyframe_is_asked_for_where_each_segment_is_to_end() {

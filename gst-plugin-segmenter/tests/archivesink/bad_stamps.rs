@@ -7,9 +7,11 @@ use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
 use crate::support::decode::{self, What};
+use crate::support::feed::{Feed, play};
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Feed, Rig, ZERO, play};
+use crate::support::rig::Rig;
+use crate::support::time::ZERO;
 
 fn rig(container: Container, clip: &Clip) -> (Rig, Feed) {
     let mut rig = Rig::new(container);

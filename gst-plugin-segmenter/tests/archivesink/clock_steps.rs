@@ -12,9 +12,10 @@ use gstsegmenter::media::{Index, SegmentMark};
 use gstsegmenter::utc::{HOUR_NS, SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::{Asked, Feed, play};
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Asked, Closed, Feed, Rig, play};
+use crate::support::rig::{Closed, Rig};
 
 /// Between a second's border and the next keyframe.
 const STEP_AT_NS: i64 = 3_420_000_000;

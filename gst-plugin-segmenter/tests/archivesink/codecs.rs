@@ -6,8 +6,9 @@ use gstsegmenter::archivesink::Container::{self, Mp4, MpegTs};
 
 use crate::support::clip::Clip;
 use crate::support::decode::{self, What};
+use crate::support::feed::play;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Rig, play};
+use crate::support::rig::Rig;
 
 const SECONDS: u32 = 3;
 
@@ -136,6 +137,31 @@ const MP3: &str = "lamemp3enc target=bitrate bitrate=64 cbr=true ! mpegaudiopars
 fn h264_with_b_frames_in_mp4() {
     let encoder = format!("{H264} ! video/x-h264,stream-format=avc,alignment=au");
     pictures_come_out_as_they_went_in(Mp4, &encoder);
+}
+
+/// Open GOPs: pictures shown before a keyframe may refer to what comes before it, and are not
+/// whole without, which a decoder may say; but each segment can be decoded from its first keyframe
+/// on.
+#[test]
+fn h264_with_open_gops_in_both() {
+    let encoder = "x264enc key-int-max=25 bframes=3 b-adapt=false speed-preset=veryfast \
+        option-string=open-gop=1:scenecut=0:min-keyint=25 ! h264parse \
+        ! video/x-h264,stream-format=avc,alignment=au";
+    let clip = Clip::pictures(SECONDS, encoder);
+    for container in [Mp4, MpegTs] {
+        let mut rig = Rig::new(container);
+        let video = rig.feed("video");
+        rig.play();
+        video.caps(&clip.caps);
+        play(&[(&video, clip.frames.clone())]);
+        rig.finish(&[&video]);
+        let segments = readback::segments(rig.root());
+        assert!(!segments.is_empty());
+        let decoded = |segment: &Segment| decode::frames(&segment.path, What::Video);
+        let decoded: usize = segments.iter().map(|segment| decoded(segment).len()).sum();
+        let leading = 3 * (segments.len() - 1);
+        assert!(decoded + leading >= clip.frames.len(), "{decoded}");
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@ use gstsegmenter::archivesink::Container;
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::{Feed, play};
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Closed, Feed, Rig, play};
+use crate::support::rig::{Closed, Rig};
 
 /// How long after its end a segment closes when a track has just fallen silent.
 const SOON: Duration = Duration::from_millis(1_000);

@@ -16,9 +16,10 @@ use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
 use crate::support::disk::{Disk, in_own_namespace};
+use crate::support::feed::{Feed, play};
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Feed, Rig, Said, play};
+use crate::support::rig::{Rig, Said};
 
 const DISK_BYTES: u64 = 16 << 20;
 

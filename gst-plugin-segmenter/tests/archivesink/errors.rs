@@ -54,7 +54,7 @@ fn without_a_location_it_says_which_property_to_set_to_what() {
 
 #[test]
 fn without_a_stream_it_says_which_property_to_set_to_what() {
-    let text = refusal(|sink| sink.set_property("location", "/tmp"));
+    let text = refusal(|sink| sink.set_property("location", "archive"));
     assert_says(&text, &["stream", "front-door"]);
 }
 

@@ -6,9 +6,10 @@ use gstsegmenter::archivesink::Container;
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::Feed;
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Feed, Rig};
+use crate::support::rig::Rig;
 
 /// How far sound may lie outside of its segment: a transport stream is in the order of decoding
 /// times, so what is heard between a keyframe's decoding and its being shown comes after it.

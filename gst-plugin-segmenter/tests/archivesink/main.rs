@@ -9,6 +9,7 @@ mod dead_tracks;
 mod disk_full;
 mod errors;
 mod interleaving;
+mod joined;
 mod support;
 mod time_sources;
 mod tracks;

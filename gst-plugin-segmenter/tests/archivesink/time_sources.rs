@@ -8,9 +8,10 @@ use gstsegmenter::utc::{SECOND_NS, UtcNs};
 use gst::prelude::*;
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::Feed;
 use crate::support::in_both_containers;
 use crate::support::readback::{self, Segment};
-use crate::support::rig::{Feed, Rig};
+use crate::support::rig::Rig;
 
 /// From 1900, where NTP counts from, to 1970 (RFC 5905, figure 4).
 const NTP_TO_UNIX_NS: i64 = 2_208_988_800 * SECOND_NS;

@@ -8,9 +8,10 @@ use gstsegmenter::utc::{SECOND_NS, UtcNs};
 use gst::prelude::*;
 
 use crate::support::clip::{Clip, Frame};
+use crate::support::feed::play;
 use crate::support::in_both_containers;
 use crate::support::readback::{self, STREAM, Segment};
-use crate::support::rig::{Rig, play};
+use crate::support::rig::Rig;
 
 fn times(rig: &Rig, frames: &[Frame]) -> Vec<UtcNs> {
     frames.iter().map(|frame| rig.utc(frame.pts_ns)).collect()
@@ -288,8 +289,8 @@ fn aligned_segments_start_on_multiples_of_the_target_duration() {
         for segment in segments.iter().skip(1) {
             let off_ns = segment.name.start.0.rem_euclid(SECOND_NS);
             let off_ns = off_ns.min(SECOND_NS - off_ns);
-            // The encoder makes a keyframe of the first frame that is not before the border.
-            assert!(off_ns <= 40_000_000, "{}", segment.path.display());
+            // No frame is nearer.
+            assert!(off_ns <= 20_100_000, "{}", segment.path.display());
         }
     });
 }

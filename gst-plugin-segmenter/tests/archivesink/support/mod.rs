@@ -4,8 +4,10 @@
 pub mod clip;
 pub mod decode;
 pub mod disk;
+pub mod feed;
 pub mod readback;
 pub mod rig;
+pub mod time;
 
 use gstsegmenter::archivesink::Container;
 

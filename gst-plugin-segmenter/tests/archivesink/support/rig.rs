@@ -3,77 +3,16 @@
 //! test sets.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use gstsegmenter::archivesink::{ArchiveSink, Container, WallClock};
-use gstsegmenter::utc::{SECOND_NS, UtcNs};
+use gstsegmenter::archivesink::{ArchiveSink, Container};
+use gstsegmenter::utc::UtcNs;
 
-use super::clip::Frame;
+use super::feed::Feed;
 use super::readback::STREAM;
-
-/// The wall clock when the pipeline's clock is at zero: a few seconds before a new hour.
-pub const ZERO: UtcNs = UtcNs(1_795_172_400 * SECOND_NS - 4_321_234_000);
-
-/// What passes for time in a test.
-#[derive(Clone, Debug)]
-pub struct Time {
-    clock: gst::Clock,
-    zero_ns: i64,
-    wall_ahead_ns: Arc<AtomicI64>,
-}
-
-impl Time {
-    /// Stands still until it is set.
-    fn by_hand() -> Self {
-        gst::init().expect("GStreamer starts");
-        let clock = gst_check::TestClock::with_start_time(gst::ClockTime::ZERO);
-        Self::of(clock.upcast())
-    }
-
-    fn real() -> Self {
-        gst::init().expect("GStreamer starts");
-        Self::of(gst::SystemClock::obtain())
-    }
-
-    fn of(clock: gst::Clock) -> Self {
-        let zero_ns = clock.time().nseconds().cast_signed();
-        Self {
-            clock,
-            zero_ns,
-            wall_ahead_ns: Arc::default(),
-        }
-    }
-
-    fn passed_ns(&self) -> i64 {
-        self.clock.time().nseconds().cast_signed() - self.zero_ns
-    }
-
-    fn wall_clock(&self) -> WallClock {
-        let time = self.clone();
-        WallClock::new(move || ZERO + time.passed_ns() + time.wall_ahead_ns.load(Ordering::Relaxed))
-    }
-
-    /// Sets the wall clock, and nothing else, forward or back.
-    pub fn set_wall_clock(&self, by_ns: i64) {
-        self.wall_ahead_ns.fetch_add(by_ns, Ordering::Relaxed);
-    }
-
-    /// Waits until the clock is there, or sets it.
-    fn reach(&self, passed_ns: i64) {
-        let missing_ns = passed_ns - self.passed_ns();
-        if missing_ns <= 0 {
-            return;
-        }
-        let missing = gst::ClockTime::from_nseconds(missing_ns.unsigned_abs());
-        match self.clock.downcast_ref::<gst_check::TestClock>() {
-            Some(clock) => clock.set_time(clock.time() + missing),
-            None => std::thread::sleep(missing.into()),
-        }
-    }
-}
+use super::time::{Time, ZERO};
 
 /// A segment as its element message tells of it.
 #[derive(Clone, Debug)]
@@ -179,41 +118,13 @@ impl Rig {
 
     /// A pad of the sink with something before it that can push.
     pub fn feed(&self, pad: &str) -> Feed {
-        let sink = self.sink.request_pad_simple(pad).expect("a free pad");
-        let asked = Arc::<Mutex<Vec<Asked>>>::default();
-        let ask = asked.clone();
-        let source = gst::Pad::builder(gst::PadDirection::Src)
-            .event_function(move |_, _, event| {
-                if let Ok(event) = gst_video::UpstreamForceKeyUnitEvent::parse(&event) {
-                    let mut asked = ask.lock().expect("no panic");
-                    asked.push(Asked(event.running_time));
-                }
-                true
-            })
-            .build();
-        source.set_active(true).expect("a new pad");
-        source.link(&sink).expect("both are free");
-        Feed {
-            source,
-            time: self.time.clone(),
-            asked,
-            camera: None,
-        }
+        Feed::new(&self.request_unlinked(pad), self.time.clone())
     }
 
     /// As [`feed`](Self::feed), of an element that was told to give frames reference times, as
     /// `rtspsrc` can be.
     pub fn feed_of_camera(&self, pad: &str) -> Feed {
-        let feed = self.feed(pad);
-        let camera = gst::ElementFactory::make("rtpjitterbuffer")
-            .property("add-reference-timestamp-meta", true)
-            .build()
-            .expect("gstreamer1.0-plugins-good is installed");
-        camera.add_pad(&feed.source).expect("a pad without parent");
-        Feed {
-            camera: Some(camera),
-            ..feed
-        }
+        self.feed(pad).of_camera()
     }
 
     /// A pad of the sink that nothing is linked to.
@@ -373,117 +284,5 @@ fn closed(at: Instant, s: &gst::StructureRef) -> Closed {
             .cast_signed(),
         kind: s.get("type").expect("a type"),
         discontinuity: s.get("discontinuity").expect("a discontinuity"),
-    }
-}
-
-/// A keyframe that was asked for: at which running time, or at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked(pub Option<gst::ClockTime>);
-
-/// What stands before a pad of the sink.
-#[derive(Debug)]
-pub struct Feed {
-    source: gst::Pad,
-    time: Time,
-    asked: Arc<Mutex<Vec<Asked>>>,
-    #[expect(dead_code, reason = "the pad's parent lives as long as the pad")]
-    camera: Option<gst::Element>,
-}
-
-impl Feed {
-    /// The pad of the sink.
-    pub fn sink_pad(&self) -> gst::Pad {
-        self.source.peer().expect("linked since it was made")
-    }
-
-    /// Forgets what was said, as if just made.
-    pub fn revive(&self) {
-        self.source.set_active(false).expect("a pad stops");
-        self.source.set_active(true).expect("a pad starts");
-    }
-
-    /// The first words of a stream; no caps among them.
-    pub fn greet(&self) {
-        let id = format!("test/{}", self.source.name());
-        self.source.push_event(gst::event::StreamStart::new(&id));
-    }
-
-    /// Says what the stream is.
-    pub fn caps(&self, caps: &gst::Caps) {
-        if self
-            .source
-            .sticky_event::<gst::event::StreamStart>(0)
-            .is_none()
-        {
-            self.greet();
-        }
-        assert!(
-            self.source.push_event(gst::event::Caps::new(caps)),
-            "{caps}"
-        );
-        if self.source.sticky_event::<gst::event::Segment>(0).is_none() {
-            let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-            self.source.push_event(gst::event::Segment::new(&segment));
-        }
-    }
-
-    /// Pushes a frame when its time has come.
-    pub fn push(&self, frame: &Frame) {
-        self.push_at(frame.pts_ns.max(frame.dts_ns.unwrap_or(0)), frame);
-    }
-
-    /// Pushes a frame at a running time.
-    pub fn push_at(&self, running_ns: i64, frame: &Frame) {
-        let time = |ns: i64| u64::try_from(ns).map(gst::ClockTime::from_nseconds);
-        let mut buffer = frame.buffer.copy();
-        let stamps = buffer.make_mut();
-        stamps.set_pts(time(frame.pts_ns).ok());
-        stamps.set_dts(
-            frame
-                .dts_ns
-                .map(|ns| time(ns).unwrap_or(gst::ClockTime::ZERO)),
-        );
-        stamps.set_duration(frame.duration_ns.and_then(|ns| time(ns).ok()));
-        self.push_buffer(running_ns, buffer);
-    }
-
-    /// Pushes a buffer at a running time, with the stamps it has.
-    pub fn push_buffer(&self, running_ns: i64, buffer: gst::Buffer) {
-        self.time.reach(running_ns);
-        let pushed = self.source.push(buffer);
-        assert!(pushed.is_ok(), "{pushed:?}");
-    }
-
-    /// Pushes an event.
-    pub fn event(&self, event: gst::Event) -> bool {
-        self.source.push_event(event)
-    }
-
-    /// The end of the stream.
-    pub fn end(&self) {
-        self.source.push_event(gst::event::Eos::new());
-    }
-
-    /// The keyframes asked for so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().expect("no panic").clone()
-    }
-}
-
-/// Pushes the frames of all feeds in the order in which they are due.
-pub fn play(parts: &[(&Feed, Vec<Frame>)]) {
-    let mut due: Vec<_> = parts
-        .iter()
-        .flat_map(|(feed, frames)| {
-            let mut at_ns = i64::MIN;
-            frames.iter().map(move |frame| {
-                at_ns = at_ns.max(frame.dts_ns.unwrap_or(frame.pts_ns));
-                (at_ns, *feed, frame)
-            })
-        })
-        .collect();
-    due.sort_by_key(|(at_ns, ..)| *at_ns);
-    for (at_ns, feed, frame) in due {
-        feed.push_at(at_ns, frame);
     }
 }
