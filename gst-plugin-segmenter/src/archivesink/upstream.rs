@@ -16,6 +16,9 @@ pub fn sends_reference_times(pad: &gst::Pad) -> bool {
             return false;
         };
         let Some(element) = source.parent_element() else {
+            if let Some(ghost) = source.parent().and_downcast::<gst::GhostPad>() {
+                pads.push(ghost.upcast());
+            }
             continue;
         };
         if told_to(&element) {

@@ -54,7 +54,11 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_type() {
             "6:14",
             "expected a list",
         ),
-        (sourced("outputs: [ archive ]"), "6:", "expected a mapping"),
+        (
+            sourced("outputs: [ archive: 5 ]"),
+            "6:",
+            "expected a mapping",
+        ),
         (
             sourced("outputs:\n  - archive: { stream: [a] }"),
             "7:28",
@@ -72,6 +76,17 @@ fn a_value_of_the_wrong_type_is_named_with_the_right_type() {
         ),
     ] {
         Validate::new(yaml).says(&[&format!("definition.yaml:{at}"), why]);
+    }
+}
+
+#[test]
+fn an_output_without_options_needs_no_more_than_its_name() {
+    for outputs in [
+        "outputs: [ archive ]",
+        "outputs:\n  - archive",
+        "outputs: [ archive: {} ]",
+    ] {
+        Validate::new(sourced(outputs)).accepts();
     }
 }
 
