@@ -51,10 +51,9 @@ fn record(clip: Clip, ahead_ns: i64, options: &str, sink: &str) -> Recording {
         launch.interrupt();
         launch.wait_for(Duration::from_secs(20))
     });
-    assert!(
-        status.is_some_and(|status| status.success()),
-        "gst-launch-1.0: {status:?}"
-    );
+    // Not its status: a camera that has hung up by then makes rtspsrc end with an error, and what
+    // was recorded must be whole all the same.
+    assert!(status.is_some(), "gst-launch-1.0 does not end");
     let segments = recording::segments(archive.path(), "cam", "source");
     Recording {
         sent: camera.video_sent(),
