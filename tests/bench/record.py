@@ -65,9 +65,9 @@ def cases(out):
     return {
         "pipeline into fakesink": pipeline("fakesink", "fakesink"),
         "archivesink mp4": pipeline("a.video", "a.audio_0", archive),
-        "archivesink mp4 fsync=never": pipeline("a.video", "a.audio_0", archive + " fsync=never"),
+        "archivesink mp4 fsync=segment": pipeline("a.video", "a.audio_0", archive + " fsync=segment"),
         "archivesink mpegts": pipeline("a.video", "a.audio_0", archive + " container=mpegts"),
-        "archivesink mpegts fsync=never": pipeline("a.video", "a.audio_0", archive + " container=mpegts fsync=never"),
+        "archivesink mpegts fsync=segment": pipeline("a.video", "a.audio_0", archive + " container=mpegts fsync=segment"),
         "ffmpeg segment mp4": ffmpeg + ["-segment_time", "6", f"{out}/%05d.mp4"],
         "ffmpeg segment mpegts": ffmpeg + ["-segment_time", "6", f"{out}/%05d.ts"],
         "splitmuxsink mp4mux": pipeline("m.video", "m.audio_0", split),

@@ -56,11 +56,11 @@ pub enum TimeSource {
 #[enum_type(name = "GstArchiveSinkFsync")]
 #[repr(i32)]
 pub enum Fsync {
-    /// When the kernel likes.
+    /// When the kernel likes: a crash of the process loses nothing by it, a power cut may.
+    #[default]
     #[enum_value(name = "Left to the kernel", nick = "never")]
     Never,
     /// When a segment closes, before it gets its final name.
-    #[default]
     #[enum_value(name = "When a segment closes", nick = "segment")]
     Segment,
     /// After every chunk: a power cut loses no more than one.
