@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The frames of a segment, whatever the container: what cuts are planned from.
+//!
+//! Samples are named, never held: a [`Frame`] says where its bytes are and how many there will be
+//! in the form that MP4 samples have (NAL units with their lengths, AAC without ADTS headers).
+//! From MPEG-TS that form is made when the sample is read, so its size is reckoned here, and a cut
+//! of either container knows its length before a byte of it is read.
+
+use super::mark::SegmentMark;
+use crate::utc::UtcNs;
+
+/// All frames of a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SegmentFrames {
+    /// Which run of which recorder it belongs to; MPEG-TS and other people's files have none.
+    pub mark: Option<SegmentMark>,
+    /// Pictures first, then sound, each in the order of the container.
+    pub tracks: Vec<FrameTrack>,
+}
+
+/// One track of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameTrack {
+    /// It holds pictures.
+    pub is_video: bool,
+    /// Ticks per second.
+    pub timescale: u32,
+    /// Sample entries (ISO/IEC 14496-12 §8.5.2), each a whole box with its codec configuration.
+    /// MPEG-TS may change its parameter sets on the way; then there are several.
+    pub descriptions: Vec<Vec<u8>>,
+    /// In decoding order.
+    pub frames: Vec<Frame>,
+}
+
+/// One sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Presentation time in ticks of the track; zero is the same moment for all tracks.
+    pub pts: i64,
+    /// Decoding time likewise; never decreases.
+    pub dts: i64,
+    /// Ticks for which it is shown, as far as is known (until the next is decoded).
+    pub duration: u32,
+    /// Bytes of the sample, in the form of MP4.
+    pub bytes: u32,
+    /// Which of the track's descriptions it is decoded with.
+    pub description: u16,
+    /// What a decoder can do with it.
+    pub kind: FrameKind,
+    /// When it is shown.
+    pub utc: UtcNs,
+    /// Where its bytes are.
+    pub place: Place,
+}
+
+/// What a decoder can do with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Decoding starts here and nothing after refers to anything before: H.264 IDR, H.265 IDR and
+    /// BLA, AV1 and VP9 keyframes, every frame of sound.
+    Sync,
+    /// An H.264 picture of I slices with a recovery point of zero frames (H.264 §D.2.8) that is no
+    /// IDR: frames after it in both orders decode from here, frames shown before it do not.
+    OpenGop,
+    /// An H.265 CRA picture (H.265 §3.29): likewise; what is shown before it are RASL pictures.
+    Cra,
+    /// Any other frame.
+    Delta {
+        /// No frame refers to it (`nal_ref_idc` 0, `sample_is_depended_on` 2), where that is known.
+        is_disposable: bool,
+    },
+}
+
+impl FrameKind {
+    /// Decoding can start here.
+    pub fn is_entry(self) -> bool {
+        !matches!(self, Self::Delta { .. })
+    }
+}
+
+/// Where the bytes of a sample are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// As they are, from this byte of the file on.
+    Plain {
+        /// The first byte.
+        offset: u64,
+    },
+    /// In the transport packets of one PES packet, in the form of MPEG-TS.
+    Pes {
+        /// Where its first transport packet starts.
+        start: u64,
+        /// Bytes until after its last transport packet; packets of other PIDs are among them.
+        span: u32,
+        /// Bytes of the elementary stream in the PES packet before this frame.
+        skip: u32,
+        /// Bytes of the elementary stream that are this frame.
+        take: u32,
+    },
+}
