@@ -158,7 +158,8 @@ fn edit_list(hidden: u64) -> Elst {
     }
 }
 
-fn handler(is_video: bool) -> Hdlr {
+/// The handler of pictures or sound (§8.4.3).
+pub(super) fn handler(is_video: bool) -> Hdlr {
     let (handler, name) = if is_video {
         (b"vide", "video")
     } else {

@@ -17,6 +17,7 @@
 //! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
 
+pub mod assembly;
 mod av1;
 mod boxes;
 mod chunk;
@@ -27,12 +28,14 @@ mod index;
 mod init;
 mod mark;
 mod measure;
+mod mp4_frames;
 pub mod nal;
 mod ntp;
 mod parameter_sets;
 mod retime;
 mod scan;
 mod ts;
+mod virtual_mp4;
 
 pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
@@ -42,8 +45,10 @@ pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
+pub use mp4_frames::mp4_frames;
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
+pub use virtual_mp4::VirtualMp4;
 
 /// What cannot be written as fragmented MP4.
 #[derive(Debug, thiserror::Error)]

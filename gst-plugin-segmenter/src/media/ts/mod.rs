@@ -60,3 +60,15 @@ fn read_packet<R: Read>(reader: &mut R, bytes: &mut [u8; PACKET_BYTES]) -> io::R
         Err(error) => Err(error),
     }
 }
+
+/// Reads one sample, in the form that MP4 has.
+///
+/// # Errors
+/// If reading fails, or the file is not what it was.
+pub fn read_sample(
+    _file: &std::fs::File,
+    _frame: &super::Frame,
+    _entry: &[u8],
+) -> io::Result<Vec<u8>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
