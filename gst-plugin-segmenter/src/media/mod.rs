@@ -48,6 +48,7 @@ pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, 
 pub use mp4_frames::mp4_frames;
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
+pub use ts::ts_frames;
 pub use virtual_mp4::VirtualMp4;
 
 /// What cannot be written as fragmented MP4.

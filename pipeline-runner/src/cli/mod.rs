@@ -4,6 +4,7 @@
 //! Exit codes: 0 ok, 1 failed at run time, 2 usage, 78 (`EX_CONFIG`) bad definition.
 
 mod archive;
+mod cut;
 mod logging;
 mod progress;
 mod run;
@@ -33,6 +34,8 @@ enum Command {
     Run(run::Args),
     /// Checks a definition and starts nothing
     Validate(validate::Args),
+    /// Writes a range of the archive to a file
+    Cut(cut::Args),
     /// Looks into an archive
     Archive(archive::Args),
     /// One pipeline, in its own process (started by `run`)
@@ -46,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Archive(args) => archive::main(&args),
+        Command::Cut(args) => cut::main(&args),
         Command::Worker => crate::worker::main(),
     }
 }

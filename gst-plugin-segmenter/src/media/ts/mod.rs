@@ -72,3 +72,14 @@ pub fn read_sample(
 ) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
+
+/// Indexes the frames of a transport stream whose first picture is at `start`.
+///
+/// # Errors
+/// If reading fails.
+pub fn ts_frames(
+    _file: &std::fs::File,
+    _start: crate::utc::UtcNs,
+) -> io::Result<super::SegmentFrames> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The frames of segments, as they were last read.
+//!
+//! A closed segment never changes under its name, which holds the hash of its bytes; so what is
+//! remembered is asked for by path and length, and the oldest goes when it becomes too much.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::CutError;
+use crate::archive::Segment;
+use crate::media::assembly::SourceFile;
+use crate::media::{Frame, SegmentFrames, mp4_frames, ts_frames};
+
+/// The memory that frames may take: some hours of one stream.
+pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+/// Bytes that tell containers apart: two transport packets and their sync bytes.
+const SNIFFED_BYTES: usize = 189;
+const TS_SYNC: u8 = 0x47;
+
+/// Remembers the frames of segments. Cheap to share between threads.
+pub struct FrameCache {
+    limit_bytes: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    segments: HashMap<PathBuf, Entry>,
+    bytes: usize,
+    clock: u64,
+}
+
+struct Entry {
+    segment: Indexed,
+    bytes: usize,
+    used: u64,
+}
+
+/// A segment and its frames.
+#[derive(Clone, Debug)]
+pub struct Indexed {
+    /// The file.
+    pub source: SourceFile,
+    /// Its frames.
+    pub frames: Arc<SegmentFrames>,
+}
+
+impl Default for FrameCache {
+    fn default() -> Self {
+        Self::new(DEFAULT_CACHE_BYTES)
+    }
+}
+
+impl FrameCache {
+    /// Remembers what fits into `limit_bytes` (may be 0).
+    pub fn new(limit_bytes: usize) -> Self {
+        Self {
+            limit_bytes,
+            held: Mutex::new(Held::default()),
+        }
+    }
+
+    /// The frames of a segment.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is neither MP4 nor MPEG-TS.
+    pub fn frames(&self, segment: &Segment) -> Result<Indexed, CutError> {
+        let path = segment.path();
+        if let Some(found) = self.find(&path) {
+            return Ok(found);
+        }
+        let indexed = read(segment, &path).map_err(|reason| CutError::Segment {
+            path: path.clone(),
+            reason,
+        })?;
+        self.keep(path, indexed.clone());
+        Ok(indexed)
+    }
+
+    fn find(&self, path: &PathBuf) -> Option<Indexed> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clock += 1;
+        let clock = held.clock;
+        let entry = held.segments.get_mut(path)?;
+        entry.used = clock;
+        Some(entry.segment.clone())
+    }
+
+    fn keep(&self, path: PathBuf, segment: Indexed) {
+        let bytes = frames_bytes(&segment.frames);
+        if bytes > self.limit_bytes {
+            return;
+        }
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while held.bytes + bytes > self.limit_bytes && held.drop_oldest() {}
+        held.clock += 1;
+        let used = held.clock;
+        held.bytes += bytes;
+        let entry = Entry {
+            segment,
+            bytes,
+            used,
+        };
+        if let Some(before) = held.segments.insert(path, entry) {
+            held.bytes -= before.bytes;
+        }
+    }
+}
+
+impl Held {
+    fn drop_oldest(&mut self) -> bool {
+        let oldest = self.segments.iter().min_by_key(|(_, entry)| entry.used);
+        let Some(path) = oldest.map(|(path, _)| path.clone()) else {
+            return false;
+        };
+        if let Some(entry) = self.segments.remove(&path) {
+            self.bytes -= entry.bytes;
+        }
+        true
+    }
+}
+
+fn frames_bytes(frames: &SegmentFrames) -> usize {
+    let tracks = frames.tracks.iter().map(|track| {
+        let entries: usize = track.descriptions.iter().map(Vec::len).sum();
+        entries + track.frames.capacity() * size_of::<Frame>()
+    });
+    256 + tracks.sum::<usize>()
+}
+
+/// Reads a segment by what it is, whatever its name says: wubloader names what is MP4 `.ts`.
+fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
+    let said = |error: io::Error| error.to_string();
+    let file = File::open(path).map_err(said)?;
+    let bytes = file.metadata().map_err(said)?.len();
+    let mut start = [0; SNIFFED_BYTES];
+    let read = file.read_at(&mut start, 0).map_err(said)?;
+    let start = start.get(..read).unwrap_or_default();
+    let is_ts =
+        start.first() == Some(&TS_SYNC) && start.get(188).is_none_or(|next| *next == TS_SYNC);
+    let frames = if is_ts {
+        ts_frames(&file, segment.name.start).map_err(|error| error.to_string())?
+    } else if is_mp4(start) {
+        mp4_frames(&file, segment.name.start).map_err(said)?
+    } else {
+        return Err(format!(
+            "it is neither MP4 nor MPEG-TS, by its first bytes ({bytes} bytes in all)"
+        ));
+    };
+    if frames.tracks.is_empty() {
+        return Err("no whole frame is in it".to_owned());
+    }
+    Ok(Indexed {
+        source: SourceFile {
+            path: path.clone(),
+            bytes,
+        },
+        frames: Arc::new(frames),
+    })
+}
+
+fn is_mp4(start: &[u8]) -> bool {
+    let kind = start.get(4..8);
+    kind.is_some_and(|kind| [&b"ftyp"[..], b"styp", b"moov", b"free", b"uuid"].contains(&kind))
+}

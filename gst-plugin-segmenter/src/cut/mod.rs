@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Cuts: any range out of the archive, exact to the frame, at the cost of a file read.
+//!
+//! Three steps, each a room. [`footage`] finds the segments of a range and indexes their frames.
+//! [`plan`] says, frame by frame, what is copied, what is encoded anew and what is hidden: a pure
+//! function. [`compose`] does it, and yields an [`Assembly`](crate::media::assembly::Assembly), a
+//! table of samples that a virtual MP4, a transport stream or an element is made of.
+//!
+//! A range is half-open, `[start, end)`, in wall-clock time of presentation. What belongs together
+//! without a break is a *clip*; where the archive has a hole, where one recording is left for
+//! another, and where one range ends and the next begins, a new clip begins.
+
+pub mod cache;
+pub mod compose;
+pub mod error;
+pub mod footage;
+pub mod names;
+pub mod pictures;
+pub mod plan;
+pub mod request;
+pub mod sound;
+
+pub use cache::FrameCache;
+pub use compose::{Cut, Summary, compose};
+pub use error::CutError;
+pub use request::{Gaps, Request, Type};

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Which pictures of a clip are copied, which are encoded anew, which are hidden: a pure function.
+//!
+//! Pictures are stored in decoding order and shown in another. A cut begins and ends in the order
+//! of showing, and what it copies has to begin where decoding can. So a `smart` cut is, in the
+//! order of showing:
+//!
+//! - the *head*: what is shown before the first picture that decoding can start at. It is decoded
+//!   from the keyframe before, and encoded anew;
+//! - the *body*: copied from that picture on. Pictures after it in decoding order but shown before
+//!   it (leading pictures of an open GOP) lean on what is not copied, so they belong to the head;
+//! - the *tail*: where the end falls between pictures that refer to one another, the body ends at
+//!   the last place where what is decoded so far is just what is shown so far, and the rest, a few
+//!   pictures, is encoded anew. Without B-frames that place is the end itself.
+//!
+//! A keyframe that is no IDR can begin the body if it is made to look like one
+//! ([`Start::Restart`]); where that cannot be done ([`Abilities`]), the head goes on to one that
+//! is.
+
+mod smart;
+
+use crate::cut::Type;
+use crate::media::{Frame, FrameKind};
+use crate::utc::UtcNs;
+
+/// What can be done to start copying at a keyframe that leans on what was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// H.264 pictures after a recovery point can be rewritten to follow an IDR.
+    pub restarts_open_gop: bool,
+}
+
+/// What becomes of the pictures of a clip. Frames are named by their number in the clip.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order of decoding, which between pieces is that of showing.
+    pub pieces: Vec<Piece>,
+    /// The time of the first picture shown, in ticks.
+    pub first_pts: i64,
+    /// The end of the last one.
+    pub end_pts: i64,
+    /// How many are shown.
+    pub shown: usize,
+}
+
+/// Pictures that are treated alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Taken as they are.
+    Copy {
+        /// In decoding order.
+        frames: Vec<u32>,
+        /// How a decoder is brought to start at the first.
+        start: Start,
+    },
+    /// Decoded, and encoded anew.
+    Encode {
+        /// What the decoder needs, in decoding order.
+        feed: Vec<u32>,
+        /// Those of them that are encoded, in the order of showing.
+        keep: Vec<u32>,
+    },
+}
+
+/// How a decoder is brought to start at a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It does so by itself.
+    AsIs,
+    /// The picture is made to look like one that nothing came before: IDR or BLA.
+    Restart,
+}
+
+/// Plans the pictures of a clip, given in decoding order, that are shown in `[from, to)`; `None` if
+/// there is none.
+pub fn plan(
+    frames: &[Frame],
+    (from, to): (UtcNs, UtcNs),
+    kind: Type,
+    abilities: Abilities,
+) -> Option<Plan> {
+    let shot = Shot::new(frames, from, to)?;
+    let pieces = match kind {
+        Type::Smart => smart::pieces(&shot, abilities),
+        Type::Copy => vec![shot.copy_with_lead_in(abilities)],
+        Type::Full => vec![shot.encode(0, shot.shown.len())],
+        Type::Rough => return rough(frames, &shot),
+    };
+    Some(Plan {
+        pieces,
+        first_pts: shot.pts(shot.first()),
+        end_pts: shot.end_pts(),
+        shown: shot.shown.len(),
+    })
+}
+
+/// All pictures from the keyframe before the first to the last before the next keyframe: segments
+/// begin with keyframes, and whoever asks for whole ones gives all their frames.
+fn rough(frames: &[Frame], shot: &Shot<'_>) -> Option<Plan> {
+    let all = Shot::new(frames, UtcNs(i64::MIN), UtcNs(i64::MAX))?;
+    let copied = all.copied(all.decoding_start(all.first()), frames.len());
+    let first_pts = copied.iter().map(|at| all.pts(*at)).min()?;
+    Some(Plan {
+        first_pts,
+        end_pts: all.end_pts(),
+        shown: copied.len(),
+        pieces: vec![Piece::Copy {
+            start: start_at(frames.get(*copied.first()? as usize)?.kind),
+            frames: copied,
+        }],
+    })
+    .filter(|_| !shot.shown.is_empty())
+}
+
+/// What copying from such a keyframe takes, if what was before it is not there.
+fn start_at(kind: FrameKind) -> Start {
+    match kind {
+        FrameKind::OpenGop | FrameKind::Cra => Start::Restart,
+        _ => Start::AsIs,
+    }
+}
+
+/// The pictures of a clip, and which of them are wanted.
+struct Shot<'a> {
+    frames: &'a [Frame],
+    /// Numbers of those wanted, in the order of showing.
+    shown: Vec<u32>,
+}
+
+impl<'a> Shot<'a> {
+    fn new(frames: &'a [Frame], from: UtcNs, to: UtcNs) -> Option<Self> {
+        let decodable = frames.iter().find(|frame| frame.kind.is_entry())?.pts;
+        let numbered = frames.iter().zip(0_u32..);
+        let wanted =
+            numbered.filter(|(frame, _)| (from..to).contains(&frame.utc) && frame.pts >= decodable);
+        let mut shown: Vec<u32> = wanted.map(|(_, number)| number).collect();
+        let pts = |number: &u32| frames.get(*number as usize).map_or(0, |frame| frame.pts);
+        shown.sort_by_key(pts);
+        (!shown.is_empty()).then_some(Self { frames, shown })
+    }
+
+    fn frame(&self, number: u32) -> Option<&Frame> {
+        self.frames.get(number as usize)
+    }
+
+    fn pts(&self, number: u32) -> i64 {
+        self.frame(number).map_or(0, |frame| frame.pts)
+    }
+
+    fn first(&self) -> u32 {
+        self.shown.first().copied().unwrap_or(0)
+    }
+
+    /// The end of the last picture wanted: where the next one is shown, or what its duration says.
+    fn end_pts(&self) -> i64 {
+        let Some(last) = self.shown.last().and_then(|last| self.frame(*last)) else {
+            return 0;
+        };
+        let own_end = last.pts.saturating_add(last.duration.into());
+        let later = self.frames.iter().map(|frame| frame.pts);
+        let next = later.filter(|pts| *pts > last.pts).min();
+        // A long pause before the next one is not this one's: its own duration says more then.
+        match next {
+            Some(next) if next - last.pts <= 2 * i64::from(last.duration) => next,
+            _ => own_end,
+        }
+    }
+
+    /// The last keyframe from which picture `number` can be decoded: one that is not shown later,
+    /// else the picture leans on what was before it.
+    fn decoding_start(&self, number: u32) -> u32 {
+        let pts = self.pts(number);
+        let until = self.frames.get(..=number as usize).unwrap_or(self.frames);
+        let start = until
+            .iter()
+            .rposition(|frame| frame.kind.is_entry() && frame.pts <= pts);
+        u32::try_from(start.unwrap_or(0)).unwrap_or(0)
+    }
+
+    /// The pictures from keyframe `start` to before `end`, without those that are shown before it.
+    fn copied(&self, start: u32, end: usize) -> Vec<u32> {
+        let first = self.pts(start);
+        let range = start..u32::try_from(end).unwrap_or(u32::MAX);
+        range.filter(|number| self.pts(*number) >= first).collect()
+    }
+
+    /// Decodes what the pictures `from` to `to` in the order of showing need, and encodes them.
+    fn encode(&self, from: usize, to: usize) -> Piece {
+        let keep = self.shown.get(from..to).unwrap_or_default().to_vec();
+        let start = keep.first().map_or(0, |first| self.decoding_start(*first));
+        let end = keep.iter().max().map_or(0, |last| *last as usize + 1);
+        let mut wanted = keep.clone();
+        wanted.sort_unstable();
+        let is_needed = |number: &u32| {
+            let is_disposable = self.frame(*number).is_some_and(|frame| {
+                frame.kind
+                    == FrameKind::Delta {
+                        is_disposable: true,
+                    }
+            });
+            !is_disposable || wanted.binary_search(number).is_ok()
+        };
+        let mut feed = self.copied(start, end);
+        feed.retain(is_needed);
+        Piece::Encode { feed, keep }
+    }
+
+    /// From the keyframe before the first picture to the last that any picture needs.
+    fn copy_with_lead_in(&self, abilities: Abilities) -> Piece {
+        let mut start = self.decoding_start(self.first());
+        if !abilities.restarts_open_gop {
+            // Where nothing can be made of a recovery point, decoders do best from an IDR on.
+            let until = self.frames.get(..=start as usize).unwrap_or_default();
+            let idr = until
+                .iter()
+                .rposition(|frame| frame.kind.is_entry() && frame.kind != FrameKind::OpenGop);
+            start = idr.and_then(|idr| u32::try_from(idr).ok()).unwrap_or(start);
+        }
+        let end = self.shown.iter().max().map_or(0, |last| *last as usize + 1);
+        let kind = self
+            .frame(start)
+            .map_or(FrameKind::Sync, |frame| frame.kind);
+        Piece::Copy {
+            frames: self.copied(start, end),
+            start: start_at(kind),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
