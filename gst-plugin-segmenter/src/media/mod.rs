@@ -33,6 +33,7 @@ pub mod nal;
 mod ntp;
 mod parameter_sets;
 mod retime;
+mod sample_reader;
 mod scan;
 mod ts;
 mod virtual_mp4;
@@ -48,6 +49,7 @@ pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, 
 pub use mp4_frames::mp4_frames;
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
+pub use sample_reader::OpenFiles;
 pub use ts::ts_frames;
 pub use virtual_mp4::VirtualMp4;
 

@@ -13,20 +13,18 @@ mod moov;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use mp4_atom::{Encode, FourCC, Ftyp};
 use sha2::{Digest, Sha256};
 
 use self::layout::{Layout, SliceSource};
+use super::MediaError;
 use super::assembly::{Assembly, SourceFile};
-use super::{MediaError, ts};
+use super::sample_reader::{self, OpenFiles, about, open_source};
 use crate::utc::UtcNs;
 
 /// Goes into the validator: to be raised when the same samples come to be written otherwise.
 const FORMAT_VERSION: u32 = 1;
-/// Files that are kept open for reading at random.
-const MOST_OPEN: usize = 8;
 
 /// A file that nobody wrote.
 pub struct VirtualMp4 {
@@ -34,7 +32,7 @@ pub struct VirtualMp4 {
     layout: Layout,
     assembly: Assembly,
     etag: String,
-    open: Mutex<Vec<(u32, Arc<File>)>>,
+    open: OpenFiles,
 }
 
 impl VirtualMp4 {
@@ -54,7 +52,7 @@ impl VirtualMp4 {
             layout,
             assembly,
             etag,
-            open: Mutex::new(Vec::new()),
+            open: OpenFiles::default(),
         })
     }
 
@@ -108,13 +106,13 @@ impl VirtualMp4 {
         match source {
             SliceSource::Memory { offset } => copy(&self.assembly.memory, offset + skipped, out),
             SliceSource::File { file, offset } => {
-                let (source, opened) = self.file(file)?;
+                let (source, opened) = self.open.get(&self.assembly, file)?;
                 let read = opened.read_exact_at(out, offset + skipped);
                 read.map_err(|error| about(source, &error))?;
                 Ok(out.len())
             }
             SliceSource::Pes { sample, from } => {
-                let bytes = self.pes_sample(sample)?;
+                let bytes = self.open.pes_sample(&self.assembly, sample)?;
                 copy(&bytes, u64::from(from) + skipped, out)
             }
         }
@@ -157,11 +155,11 @@ impl VirtualMp4 {
                     write_range(&self.assembly.memory, offset + skipped, length, out)?;
                 }
                 SliceSource::Pes { sample, from } => {
-                    let bytes = self.pes_sample(sample)?;
+                    let bytes = self.open.pes_sample(&self.assembly, sample)?;
                     write_range(&bytes, u64::from(from) + skipped, length, out)?;
                 }
                 SliceSource::File { file, offset } => {
-                    let source = self.source(file)?;
+                    let source = sample_reader::source(&self.assembly, file)?;
                     let opened = match open.take() {
                         Some((number, opened)) if number == file => opened,
                         _ => open_source(source)?,
@@ -174,56 +172,6 @@ impl VirtualMp4 {
         }
         Ok(())
     }
-
-    fn source(&self, file: u32) -> io::Result<&SourceFile> {
-        let source = self.assembly.files.get(file as usize);
-        source.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn file(&self, file: u32) -> io::Result<(&SourceFile, Arc<File>)> {
-        let source = self.source(file)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, opened)) = open.iter().find(|(number, _)| *number == file) {
-            return Ok((source, Arc::clone(opened)));
-        }
-        let opened = Arc::new(open_source(source)?);
-        if open.len() >= MOST_OPEN {
-            open.remove(0);
-        }
-        open.push((file, Arc::clone(&opened)));
-        Ok((source, opened))
-    }
-
-    fn pes_sample(&self, sample: u32) -> io::Result<Vec<u8>> {
-        let Some(sample) = self.assembly.pes.get(sample as usize) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let (source, opened) = self.file(sample.file)?;
-        ts::read_sample(&opened, &sample.frame, &sample.entry)
-            .map_err(|error| about(source, &error))
-    }
-}
-
-/// Opens a segment, if it still is what it was.
-pub(super) fn open_source(source: &SourceFile) -> io::Result<File> {
-    let file = File::open(&source.path).map_err(|error| about(source, &error))?;
-    let bytes = file
-        .metadata()
-        .map_err(|error| about(source, &error))?
-        .len();
-    if bytes != source.bytes {
-        let error = io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("it has {bytes} bytes now and had {}", source.bytes),
-        );
-        return Err(about(source, &error));
-    }
-    Ok(file)
-}
-
-fn about(source: &SourceFile, error: &io::Error) -> io::Error {
-    let path = source.path.display();
-    io::Error::new(error.kind(), format!("cannot read segment {path}: {error}"))
 }
 
 fn copy(bytes: &[u8], at: u64, out: &mut [u8]) -> io::Result<usize> {
