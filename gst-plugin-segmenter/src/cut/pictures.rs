@@ -3,7 +3,7 @@
 
 use super::compose::{Builder, pictures_of, place};
 use super::error::CutError;
-use super::footage::Footage;
+use super::footage::{ClipFrame, Footage};
 use super::plan::{self, Abilities, Piece, Plan};
 use super::request::{Request, Type};
 use super::sound::Placement;
@@ -110,7 +110,11 @@ fn plan_all(
             .iter()
             .map(|held| held.frame)
             .collect();
-        if let Some(plan) = plan::plan(&frames, (clip.from, clip.to), request.kind, abilities) {
+        let range = match request.kind {
+            Type::Rough => whole_segments(pictures_of(footage, clip), clip.from, clip.to),
+            _ => (clip.from, clip.to),
+        };
+        if let Some(plan) = plan::plan(&frames, range, request.kind, abilities) {
             planned.push(Planned {
                 clip: number,
                 frames,
@@ -122,6 +126,22 @@ fn plan_all(
         true => Err(no_frame(footage, request)),
         false => Ok(planned),
     }
+}
+
+/// The time from the first picture of the first segment that shows something of a range to the last
+/// picture of the last.
+fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) {
+    let wanted = held
+        .iter()
+        .filter(|held| (from..to).contains(&held.frame.utc));
+    let files: Vec<u32> = wanted.map(|held| held.file).collect();
+    let (first, last) = (files.iter().min(), files.iter().max());
+    let of = |file: Option<&u32>| {
+        let frames = held.iter().filter(move |held| Some(&held.file) == file);
+        frames.map(|held| held.frame.utc)
+    };
+    let start = of(first).next().unwrap_or(from);
+    (start, of(last).max().map_or(to, |last| last + 1))
 }
 
 /// Adds the samples of a clip whose first picture is shown at `at`.

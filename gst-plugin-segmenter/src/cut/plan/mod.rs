@@ -72,7 +72,7 @@ pub enum Start {
 }
 
 /// Plans the pictures of a clip, given in decoding order, that are shown in `[from, to)`; `None` if
-/// there is none.
+/// there is none. For a [`Rough`](Type::Rough) cut the range is that of whole segments.
 pub fn plan(
     frames: &[Frame],
     (from, to): (UtcNs, UtcNs),
@@ -84,7 +84,7 @@ pub fn plan(
         Type::Smart => smart::pieces(&shot, abilities),
         Type::Copy => vec![shot.copy_with_lead_in(abilities)],
         Type::Full => vec![shot.encode(0, shot.shown.len())],
-        Type::Rough => return rough(frames, &shot),
+        Type::Rough => vec![shot.copy_all()],
     };
     Some(Plan {
         pieces,
@@ -92,24 +92,6 @@ pub fn plan(
         end_pts: shot.end_pts(),
         shown: shot.shown.len(),
     })
-}
-
-/// All pictures from the keyframe before the first to the last before the next keyframe: segments
-/// begin with keyframes, and whoever asks for whole ones gives all their frames.
-fn rough(frames: &[Frame], shot: &Shot<'_>) -> Option<Plan> {
-    let all = Shot::new(frames, UtcNs(i64::MIN), UtcNs(i64::MAX))?;
-    let copied = all.copied(all.decoding_start(all.first()), frames.len());
-    let first_pts = copied.iter().map(|at| all.pts(*at)).min()?;
-    Some(Plan {
-        first_pts,
-        end_pts: all.end_pts(),
-        shown: copied.len(),
-        pieces: vec![Piece::Copy {
-            start: start_at(frames.get(*copied.first()? as usize)?.kind),
-            frames: copied,
-        }],
-    })
-    .filter(|_| !shot.shown.is_empty())
 }
 
 /// What copying from such a keyframe takes, if what was before it is not there.
@@ -203,6 +185,19 @@ impl<'a> Shot<'a> {
         let mut feed = self.copied(start, end);
         feed.retain(is_needed);
         Piece::Encode { feed, keep }
+    }
+
+    /// From the first picture on, which is a keyframe where the range is one of whole segments.
+    fn copy_all(&self) -> Piece {
+        let start = self.decoding_start(self.first());
+        let end = self.shown.iter().max().map_or(0, |last| *last as usize + 1);
+        let kind = self
+            .frame(start)
+            .map_or(FrameKind::Sync, |frame| frame.kind);
+        Piece::Copy {
+            frames: self.copied(start, end),
+            start: start_at(kind),
+        }
     }
 
     /// From the keyframe before the first picture to the last that any picture needs.
