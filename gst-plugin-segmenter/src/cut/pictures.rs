@@ -136,12 +136,13 @@ fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) 
         .filter(|held| (from..to).contains(&held.frame.utc));
     let files: Vec<u32> = wanted.map(|held| held.file).collect();
     let (first, last) = (files.iter().min(), files.iter().max());
-    let of = |file: Option<&u32>| {
-        let frames = held.iter().filter(move |held| Some(&held.file) == file);
-        frames.map(|held| held.frame.utc)
-    };
-    let start = of(first).next().unwrap_or(from);
-    (start, of(last).max().map_or(to, |last| last + 1))
+    let start = held.iter().find(|held| Some(&held.file) == first);
+    let shown_last = held.iter().filter(|held| Some(&held.file) == last);
+    let end = shown_last.map(|held| held.frame.utc).max();
+    (
+        start.map_or(from, |held| held.frame.utc),
+        end.map_or(to, |end| end + 1),
+    )
 }
 
 /// Adds the samples of a clip whose first picture is shown at `at`.
