@@ -17,6 +17,7 @@ pub mod footage;
 pub mod names;
 pub mod pictures;
 pub mod plan;
+pub mod reader;
 pub mod request;
 pub mod sound;
 
