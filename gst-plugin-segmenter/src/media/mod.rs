@@ -30,6 +30,7 @@ mod measure;
 pub mod nal;
 mod ntp;
 mod parameter_sets;
+pub mod restart;
 mod retime;
 mod scan;
 mod ts;
