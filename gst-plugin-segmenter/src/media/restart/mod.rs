@@ -8,12 +8,16 @@
 //! frame after it decodes to what it did before:
 //!
 //! - H.265 ([`h265`]): the CRA becomes a BLA without leading pictures; one byte of each slice.
+//! - H.264 ([`h264`]): the I picture becomes an IDR picture, which counts frames and picture order
+//!   from zero; so the slice headers after it are written anew until the source has an IDR.
 //!
 //! The caller leaves out the leading pictures, those decoded after the keyframe and shown before.
 //! What comes back is a recipe ([`Part`]): few bytes of new headers and ranges of the sample, so
 //! that a copy can stay a list of slices of files. The beginnings of samples are enough for that:
 //! where more must be read, [`RestartError::Short`] says how much.
 
+mod bits;
+pub mod h264;
 pub mod h265;
 mod sample;
 

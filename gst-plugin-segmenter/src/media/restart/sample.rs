@@ -27,6 +27,20 @@ pub struct Unit<'a> {
     pub read: &'a [u8],
 }
 
+impl Unit<'_> {
+    /// All of it has been read.
+    pub fn is_whole(&self) -> bool {
+        self.read.len() == self.place.len()
+    }
+
+    /// What to say if not enough of it has been read.
+    pub fn short(&self, wanted: usize) -> RestartError {
+        let wanted = wanted.max(self.read.len().saturating_mul(2));
+        let needs = self.place.start.saturating_add(wanted).min(self.place.end);
+        RestartError::Short { needs }
+    }
+}
+
 impl<'a> Sample<'a> {
     /// Its NAL units; those without a byte are passed over. Ends after an error.
     pub fn units(self) -> impl Iterator<Item = Result<Unit<'a>, RestartError>> {
@@ -104,6 +118,21 @@ impl Recipe {
             Some(Part::Bytes(last)) => last.extend_from_slice(bytes),
             _ => self.parts.push(Part::Bytes(bytes.to_vec())),
         }
+    }
+
+    /// Goes on with a NAL unit of new bytes and a rest from the sample; `None` if its length
+    /// does not fit.
+    pub fn unit(&mut self, length_bytes: usize, head: &[u8], rest: Range<usize>) -> Option<()> {
+        let length = head.len().checked_add(rest.len())? as u64;
+        let length = length.to_be_bytes();
+        let (high, low) = length.split_at(length.len().checked_sub(length_bytes)?);
+        if high.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        self.bytes(low);
+        self.bytes(head);
+        self.source(rest);
+        Some(())
     }
 
     /// The recipe.
