@@ -10,6 +10,7 @@
 
 pub mod archive;
 pub mod archivesink;
+pub mod cut;
 pub mod media;
 pub mod utc;
 
