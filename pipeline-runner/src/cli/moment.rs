@@ -3,10 +3,10 @@
 
 use std::sync::OnceLock;
 
-use gstsegmenter::archive::Span;
 use gstsegmenter::utc::UtcNs;
 
-use super::{Failure, text};
+use super::failure::Failure;
+use super::text;
 
 /// Now, the same for the whole command: `--start -1h --end now` is an hour.
 pub(super) fn now() -> UtcNs {
@@ -78,26 +78,6 @@ impl Range {
             )));
         }
         Ok((start, end))
-    }
-}
-
-/// `bounds`, and where they are open, those of what is recorded of `name`; `None` if nothing is.
-pub(super) fn fill(
-    (start, end): (Option<UtcNs>, Option<UtcNs>),
-    recorded: Option<Span>,
-    name: &str,
-) -> Result<Option<Span>, Failure> {
-    let from = start.or(recorded.map(|recorded| recorded.from));
-    let to = end.or(recorded.map(|recorded| recorded.to));
-    match (from, to, recorded) {
-        (Some(from), Some(to), Some(recorded)) if to <= from => Err(Failure::Message(format!(
-            "{name} is recorded from {} to {} only; give both --start and --end to see that there \
-             is nothing elsewhere",
-            text::moment(recorded.from),
-            text::moment(recorded.to)
-        ))),
-        (Some(from), Some(to), _) => Ok(Some(Span { from, to })),
-        _ => Ok(None),
     }
 }
 
