@@ -33,6 +33,7 @@ mod mp4_frames;
 pub mod nal;
 mod ntp;
 mod parameter_sets;
+pub mod restart;
 mod retime;
 pub(crate) mod sample_reader;
 mod scan;

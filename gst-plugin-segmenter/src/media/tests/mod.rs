@@ -8,6 +8,7 @@ mod material;
 mod packets;
 mod playback;
 mod reading;
+mod restart;
 mod tools;
 mod transport;
 mod writing;
