@@ -49,6 +49,22 @@ fn parse_moment_at(text: &str, now: UtcNs) -> Result<Moment, String> {
     })
 }
 
+/// Reads a range, `START,END`: two moments; a value parser.
+pub(super) fn parse_range(range: &str) -> Result<(UtcNs, UtcNs), String> {
+    let Some((start, end)) = range.split_once(',') else {
+        return Err("a range is a start and an end with a comma between".to_owned());
+    };
+    let (start, end) = (parse_moment(start.trim())?.at, parse_moment(end.trim())?.at);
+    match start < end {
+        true => Ok((start, end)),
+        false => Err(format!(
+            "the end {} is not after the start {}",
+            text::moment(end),
+            text::moment(start)
+        )),
+    }
+}
+
 /// A range, either end of which may be left open.
 #[derive(clap::Args)]
 pub(super) struct Range {
