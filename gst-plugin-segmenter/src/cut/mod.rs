@@ -12,6 +12,7 @@
 
 pub mod cache;
 pub mod compose;
+pub mod encode;
 pub mod error;
 pub mod footage;
 pub mod names;

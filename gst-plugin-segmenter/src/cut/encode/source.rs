@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MPL-2.0
+//! What the sample entry of the source says: which decoder its samples need, and what the
+//! re-encoded ones must look like.
+
+use super::EncodeError;
+use super::sps::Sps;
+use crate::media::nal::Sets;
+
+/// Size and kind of a box.
+const BOX_HEADER_BYTES: usize = 8;
+/// Up to the boxes inside a visual sample entry (ISO/IEC 14496-12 §12.1.3).
+const ENTRY_FIXED_BYTES: usize = BOX_HEADER_BYTES + 78;
+/// Where the width stands in a visual sample entry; the height follows.
+const WIDTH_AT: usize = BOX_HEADER_BYTES + 24;
+/// Where an HEVCDecoderConfigurationRecord has `general_level_idc`.
+const HVCC_LEVEL_AT: usize = 12;
+
+/// The codecs that can be encoded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    H264,
+    H265,
+}
+
+impl Codec {
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::H264 => "video/x-h264",
+            Self::H265 => "video/x-h265",
+        }
+    }
+}
+
+/// A sample entry, understood.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub codec: Codec,
+    /// Parameter sets may stand in the samples (`avc3`, `hev1`).
+    in_band: bool,
+    width: u16,
+    height: u16,
+    /// The decoder configuration record.
+    record: Vec<u8>,
+    pub sets: Sets,
+    /// The first SPS of an H.264 record.
+    pub sps: Option<Sps>,
+}
+
+impl Source {
+    /// Understands a whole `avc1`, `avc3`, `hvc1` or `hev1` box.
+    pub fn parse(entry: &[u8]) -> Result<Self, EncodeError> {
+        let kind = kind(entry).unwrap_or_default();
+        let (codec, in_band, configuration) = match &kind {
+            b"avc1" => (Codec::H264, false, b"avcC"),
+            b"avc3" => (Codec::H264, true, b"avcC"),
+            b"hvc1" => (Codec::H265, false, b"hvcC"),
+            b"hev1" => (Codec::H265, true, b"hvcC"),
+            _ => return Err(EncodeError::Codec(kind.escape_ascii().to_string())),
+        };
+        let damaged = || EncodeError::Configuration(configuration.escape_ascii().to_string());
+        let record = entry.get(ENTRY_FIXED_BYTES..).unwrap_or_default();
+        let record = child(record, configuration).ok_or_else(damaged)?;
+        let sets = match codec {
+            Codec::H264 => Sets::from_avcc(record),
+            Codec::H265 => Sets::from_hvcc(record),
+        };
+        let sets = sets.ok_or_else(damaged)?;
+        let sps = match codec {
+            Codec::H264 => sets.sps.first().and_then(|unit| Sps::parse(unit)),
+            Codec::H265 => None,
+        };
+        Ok(Self {
+            codec,
+            in_band,
+            width: number(entry, WIDTH_AT),
+            height: number(entry, WIDTH_AT + 2),
+            record: record.to_vec(),
+            sets,
+            sps,
+        })
+    }
+
+    /// What a decoder must be told of the samples.
+    pub fn caps(&self, frame_rate: gst::Fraction) -> gst::Caps {
+        let format = match (self.codec, self.in_band) {
+            (Codec::H264, false) => "avc",
+            (Codec::H264, true) => "avc3",
+            (Codec::H265, false) => "hvc1",
+            (Codec::H265, true) => "hev1",
+        };
+        let mut caps = gst::Caps::builder(self.codec.media_type())
+            .field("stream-format", format)
+            .field("alignment", "au")
+            .field("framerate", frame_rate)
+            .field("codec_data", gst::Buffer::from_slice(self.record.clone()));
+        if self.width > 0 && self.height > 0 {
+            caps = caps
+                .field("width", i32::from(self.width))
+                .field("height", i32::from(self.height));
+        }
+        // Else a decoder takes the first picture for an example, and that may be the odd one out.
+        if self.sps.as_ref().is_some_and(|sps| sps.is_progressive) {
+            caps = caps.field("interlace-mode", "progressive");
+        }
+        caps.build()
+    }
+
+    /// A number from 1 to 31 that no parameter set of the record has: x264 numbers its SPS and
+    /// its PPS alike.
+    pub fn free_id(&self) -> u32 {
+        let ids = |units: &[Vec<u8>], header_bytes: usize| -> Vec<u32> {
+            let id = |unit: &Vec<u8>| leading_id(unit, header_bytes);
+            units.iter().filter_map(id).collect()
+        };
+        // An SPS has its profile and level in front of its id (H.264 §7.3.2.1.1), a PPS nothing.
+        let mut taken = ids(&self.sets.sps, 4);
+        taken.extend(ids(&self.sets.pps, 1));
+        (1..=31).find(|id| !taken.contains(id)).unwrap_or(31)
+    }
+
+    /// `general_level_idc` of an H.265 source.
+    pub fn h265_level(&self) -> Option<u8> {
+        match self.codec {
+            Codec::H264 => None,
+            Codec::H265 => self.record.get(HVCC_LEVEL_AT).copied(),
+        }
+    }
+}
+
+fn leading_id(unit: &[u8], header_bytes: usize) -> Option<u32> {
+    let payload = super::bits::unescape(unit.get(..unit.len().min(32))?);
+    super::bits::Reader::new(payload.get(header_bytes..)?).unsigned()
+}
+
+fn kind(entry: &[u8]) -> Option<[u8; 4]> {
+    entry.get(4..8)?.first_chunk().copied()
+}
+
+fn number(entry: &[u8], at: usize) -> u16 {
+    let bytes = entry.get(at..).and_then(|bytes| bytes.first_chunk());
+    bytes.map_or(0, |bytes| u16::from_be_bytes(*bytes))
+}
+
+/// The body of the first box of a kind.
+fn child<'a>(mut boxes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+    loop {
+        let (size, _) = boxes.split_first_chunk::<4>()?;
+        let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+        let (whole, rest) = boxes.split_at_checked(size)?;
+        let (header, body) = whole.split_at_checked(BOX_HEADER_BYTES)?;
+        if header.ends_with(kind) {
+            return Some(body);
+        }
+        boxes = rest;
+    }
+}

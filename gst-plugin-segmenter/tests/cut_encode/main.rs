@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Pictures encoded anew beside those they came from: ffmpeg encodes the material, and decodes
+//! both again to compare.
+
+mod faults;
+mod fitting;
+mod groups;
+mod support;
