@@ -18,6 +18,7 @@
 //! bounds what it keeps.
 
 mod av1;
+mod bits;
 mod boxes;
 mod chunk;
 mod entry;
@@ -44,6 +45,7 @@ pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
+pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};
 
 /// What cannot be written as fragmented MP4.
 #[derive(Debug, thiserror::Error)]

@@ -10,4 +10,5 @@ mod playback;
 mod reading;
 mod tools;
 mod transport;
+mod ts_frames;
 mod writing;
