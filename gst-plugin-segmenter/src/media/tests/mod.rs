@@ -11,4 +11,5 @@ mod reading;
 mod restart;
 mod tools;
 mod transport;
+mod ts_frames;
 mod writing;
