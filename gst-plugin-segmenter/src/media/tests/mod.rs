@@ -10,5 +10,8 @@ mod playback;
 mod reading;
 mod tools;
 mod transport;
+mod ts_damage;
 mod ts_frames;
+mod ts_mux;
+mod ts_shapes;
 mod writing;
