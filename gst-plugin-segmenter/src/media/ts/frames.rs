@@ -217,7 +217,7 @@ impl Stream {
 
     fn end(&mut self, is_torn: bool) {
         if is_torn {
-            self.gather.tear();
+            self.gather.spoil();
         }
         self.flush();
     }

@@ -37,6 +37,8 @@ pub struct Gather {
     continuity: Continuity,
     open: Option<Open>,
     data: Vec<u8>,
+    /// Packets have come that belong to nothing that is open.
+    has_orphans: bool,
     /// PES packets of which transport packets were damaged or missing.
     pub damaged: u64,
 }
@@ -52,6 +54,8 @@ struct Open {
     /// The last transport packet was filled up: it ended there.
     is_filled_up: bool,
     is_damaged: bool,
+    /// What comes belongs to another whose start is lost.
+    is_over: bool,
 }
 
 /// What a transport packet did.
@@ -92,7 +96,7 @@ impl Gather {
         match self.continuity.take(packet, is_same) {
             Next::Follows => {}
             Next::Repeats => return Step::Goes,
-            Next::Lost => self.lose(packet.starts_unit),
+            Next::Lost => self.spoil(),
         }
         if !packet.starts_unit {
             self.append(packet.payload, packet, at);
@@ -114,7 +118,9 @@ impl Gather {
 
     fn join(&mut self, header: &Header, packet: &Packet<'_>, at: u64) {
         if let Some(open) = &mut self.open {
-            open.is_damaged |= open.missing.is_some_and(|missing| missing > 0);
+            // Behind what is lost it may go on with that.
+            let is_short = open.missing.is_some_and(|missing| missing > 0);
+            open.is_damaged |= is_short || open.is_over;
             open.missing = header.body_bytes();
         }
         self.append(header.body(packet.payload), packet, at);
@@ -129,6 +135,7 @@ impl Gather {
         clock: &mut Clock,
     ) {
         self.data.clear();
+        self.has_orphans = header.is_none();
         let Some(header) = header else {
             self.damaged += 1;
             self.open = None;
@@ -143,12 +150,15 @@ impl Gather {
             missing: header.body_bytes(),
             is_filled_up: false,
             is_damaged: false,
+            is_over: false,
         });
         self.append(header.body(packet.payload), packet, at);
     }
 
     fn append(&mut self, payload: &[u8], packet: &Packet<'_>, at: u64) {
-        let Some(open) = &mut self.open else {
+        let Some(open) = self.open.as_mut().filter(|open| !open.is_over) else {
+            self.damaged += u64::from(!self.has_orphans);
+            self.has_orphans = true;
             return;
         };
         let bytes = open
@@ -166,29 +176,21 @@ impl Gather {
         }
     }
 
-    /// Transport packets are missing before the one that comes now.
-    fn lose(&mut self, next_starts_unit: bool) {
-        if let Some(open) = &mut self.open {
-            open.is_damaged |= !(next_starts_unit && open.may_be_whole());
-        }
-    }
-
-    /// What is open has lost something, wherever it was.
+    /// Transport packets are damaged or missing here, or will be: what did not end before has lost
+    /// some of itself.
     pub fn spoil(&mut self) {
         if let Some(open) = &mut self.open {
-            open.is_damaged |= open.missing != Some(0);
+            let has_ended = open.has_ended();
+            open.is_damaged |= !has_ended;
+            open.is_over |= has_ended;
         }
-    }
-
-    /// The file ended in part of a packet: what ended nowhere may go on in it.
-    pub fn tear(&mut self) {
-        self.lose(true);
     }
 
     /// What is open, if it is whole.
     pub fn finish(&mut self) -> Option<Gathered<'_>> {
         let open = self.open.take()?;
-        if open.is_damaged || open.missing.is_some_and(|missing| missing > 0) {
+        let is_short = open.missing.is_some_and(|missing| missing > 0);
+        if open.is_damaged || is_short {
             self.damaged += 1;
             return None;
         }
@@ -203,8 +205,8 @@ impl Gather {
 }
 
 impl Open {
-    /// As far as can be told, nothing of it is to come.
-    fn may_be_whole(&self) -> bool {
+    /// Nothing of it is to come.
+    fn has_ended(&self) -> bool {
         match self.missing {
             Some(missing) => missing == 0,
             None => self.is_filled_up,
@@ -227,12 +229,12 @@ fn ends_with(data: &[u8], packet: &Packet<'_>) -> bool {
 /// it is damaged or ends before.
 pub fn elementary_bytes(span: &[u8], wanted: usize) -> Option<Vec<u8>> {
     let (packets, _) = span.as_chunks::<PACKET_BYTES>();
-    let pid = Packet::parse(packets.first()?)?.pid;
+    let first = Packet::parse(packets.first()?).filter(|packet| packet.starts_unit)?;
     let mut continuity = Continuity::default();
     let mut missing = None;
     let mut data = Vec::new();
     let own = packets.iter().filter_map(Packet::parse);
-    for packet in own.filter(|packet| packet.pid == pid && !packet.payload.is_empty()) {
+    for packet in own.filter(|packet| packet.pid == first.pid && !packet.payload.is_empty()) {
         if packet.is_damaged {
             return None;
         }

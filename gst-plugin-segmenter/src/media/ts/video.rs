@@ -113,13 +113,12 @@ impl Video {
             .into_iter()
             .map(|draft| draft.finish(highest_temporal_id))
             .collect();
-        let mut earliest = i64::MIN;
         for frame in &mut frames {
             frame.pts -= zero;
-            frame.dts = (frame.dts - zero).max(earliest);
+            frame.dts -= zero;
             frame.utc = utc + nanoseconds(frame.pts.into(), TIMESCALE);
-            earliest = frame.dts;
         }
+        put_in_order(&mut frames);
         set_durations(&mut frames);
         FrameTrack {
             is_video: true,
@@ -178,6 +177,23 @@ fn share_time(drafts: &mut [Draft]) {
             draft.frame.dts = dts + number * step;
         }
         at += untimed + 1;
+    }
+}
+
+/// Makes decoding times never decrease. One that alone is out of order, a damaged stamp perhaps,
+/// does not hold up all that follow.
+fn put_in_order(frames: &mut [Frame]) {
+    for index in 1..frames.len() {
+        if let Some([before, frame, after]) = frames.get_mut(index - 1..=index + 1)
+            && before.dts <= after.dts
+        {
+            frame.dts = frame.dts.clamp(before.dts, after.dts);
+        }
+    }
+    let mut earliest = i64::MIN;
+    for frame in frames {
+        frame.dts = frame.dts.max(earliest);
+        earliest = frame.dts;
     }
 }
 
