@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use gstsegmenter::cut::{Gaps, Request, Type, pictures};
+use gstsegmenter::cut::{Gaps, Options, Request, Type};
 use gstsegmenter::utc::UtcNs;
 
 use crate::cli::failure::Failure;
@@ -170,10 +170,10 @@ impl Args {
     }
 
     /// How to encode.
-    pub(super) fn options(&self) -> pictures::Options {
-        pictures::Options {
+    pub(super) fn options(&self) -> Options {
+        Options {
             encoder: self.encoder.clone(),
-            ..pictures::Options::default()
+            ..Options::default()
         }
     }
 
