@@ -20,9 +20,34 @@ macro_rules! exact {
 }
 
 exact! {
-    h264_without_b_frames_copied: SmallH264NoB in Mp4, Copy to Mp4;
-    h264_with_a_pyramid_copied: SmallH264B in Mp4, Copy to Mp4;
-    h264_with_open_gops_copied: SmallH264Open in Mp4, Copy to Mp4;
-    h265_copied: SmallH265 in Mp4, Copy to Mp4;
-    h265_with_open_gops_copied: SmallH265Open in Mp4, Copy to Mp4;
+    h264_without_b_frames_in_mp4_copied: SmallH264NoB in Mp4, Copy to Mp4;
+    h264_without_b_frames_in_mp4_smart: SmallH264NoB in Mp4, Smart to Mp4;
+    h264_without_b_frames_in_mp4_encoded: SmallH264NoB in Mp4, Full to Mp4;
+    h264_with_a_pyramid_in_mp4_copied: SmallH264B in Mp4, Copy to Mp4;
+    h264_with_a_pyramid_in_mp4_smart: SmallH264B in Mp4, Smart to Mp4;
+    h264_with_a_pyramid_in_mp4_encoded: SmallH264B in Mp4, Full to Mp4;
+    h264_with_open_gops_in_mp4_copied: SmallH264Open in Mp4, Copy to Mp4;
+    h264_with_open_gops_in_mp4_smart: SmallH264Open in Mp4, Smart to Mp4;
+    h264_with_open_gops_in_mp4_encoded: SmallH264Open in Mp4, Full to Mp4;
+    h265_in_mp4_copied: SmallH265 in Mp4, Copy to Mp4;
+    h265_in_mp4_smart: SmallH265 in Mp4, Smart to Mp4;
+    h265_in_mp4_encoded: SmallH265 in Mp4, Full to Mp4;
+    h265_with_open_gops_in_mp4_copied: SmallH265Open in Mp4, Copy to Mp4;
+    h265_with_open_gops_in_mp4_smart: SmallH265Open in Mp4, Smart to Mp4;
+    h265_with_open_gops_in_mp4_encoded: SmallH265Open in Mp4, Full to Mp4;
+    h264_without_b_frames_in_ts_copied: SmallH264NoB in Ts, Copy to Mp4;
+    h264_without_b_frames_in_ts_smart: SmallH264NoB in Ts, Smart to Mp4;
+    h264_without_b_frames_in_ts_encoded: SmallH264NoB in Ts, Full to Mp4;
+    h264_with_a_pyramid_in_ts_copied: SmallH264B in Ts, Copy to Mp4;
+    h264_with_a_pyramid_in_ts_smart: SmallH264B in Ts, Smart to Mp4;
+    h264_with_a_pyramid_in_ts_encoded: SmallH264B in Ts, Full to Mp4;
+    h264_with_open_gops_in_ts_copied: SmallH264Open in Ts, Copy to Mp4;
+    h264_with_open_gops_in_ts_smart: SmallH264Open in Ts, Smart to Mp4;
+    h264_with_open_gops_in_ts_encoded: SmallH264Open in Ts, Full to Mp4;
+    h265_in_ts_copied: SmallH265 in Ts, Copy to Mp4;
+    h265_in_ts_smart: SmallH265 in Ts, Smart to Mp4;
+    h265_in_ts_encoded: SmallH265 in Ts, Full to Mp4;
+    h265_with_open_gops_in_ts_copied: SmallH265Open in Ts, Copy to Mp4;
+    h265_with_open_gops_in_ts_smart: SmallH265Open in Ts, Smart to Mp4;
+    h265_with_open_gops_in_ts_encoded: SmallH265Open in Ts, Full to Mp4;
 }

@@ -14,6 +14,8 @@ const ROUNDING_NS: i64 = 11_112;
 /// Pictures that are shown between one that is copied and one that need not be: those of a
 /// pyramid of three B-frames, on both sides.
 const REORDERED: usize = 8;
+/// What rounding may make of a sample.
+const MOST_DIFFERENCE: u16 = 1;
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// What a file is.
@@ -246,7 +248,7 @@ impl Case<'_> {
             .sound_packets
             .first()
             .map(|first| first.pts_ns - first_picture_ns);
-        let early_ns = covered_ns.map(|end_ns| self.duration_ns() - end_ns);
+        let early_ns = covered_ns.map(|end_ns| self.sound_end_ns() - end_ns);
         // A transport stream has no edit list: its sound begins and ends with the nearest packet.
         let tolerated_ns = match self.output {
             Output::Mp4 => 2 * ROUNDING_NS,
@@ -258,6 +260,16 @@ impl Case<'_> {
                 "sound begins {late_ns:?} ns late, ends {early_ns:?} ns early"
             )),
         }
+    }
+
+    /// When the sound ends: with the pictures, or with the recording.
+    fn sound_end_ns(&self) -> i64 {
+        let placed = self.placed();
+        let recorded_ns = placed.last().map_or(0, |(at, first)| {
+            let source = self.source();
+            source.time_ns(*at) + source.sound_end_ns() - source.time_ns(*first)
+        });
+        self.duration_ns().min(recorded_ns)
     }
 
     /// By how much a packet is from where it belongs.
@@ -282,28 +294,43 @@ impl Case<'_> {
         let Some((_, first)) = self.placed().first().copied() else {
             return Ok(());
         };
-        let length =
-            self.pictures().len() * SAMPLES_PER_SECOND / super::source::PICTURES_PER_SECOND;
+        let length = samples_of(self.sound_end_ns());
         let right = self.source().sound_from(first);
         let right = right.get(..length * CHANNELS).unwrap_or(right);
         if played.sound.len() < right.len() {
             let missing = right.len() - played.sound.len();
             return Err(format!("{missing} samples of sound are missing"));
         }
-        let too_many = (played.sound.len() - right.len()) / CHANNELS;
+        let too_many =
+            (played.sound.len() / CHANNELS).saturating_sub(samples_of(self.duration_ns()));
         if too_many > SAMPLES_PER_PACKET {
             return Err(format!("{too_many} samples of sound too many"));
         }
-        let differs = |(shown, right): &(&i16, &i16)| (**shown).abs_diff(**right) > 1;
-        let pairs = played.sound.iter().zip(right);
-        match pairs.clone().filter(differs).count() {
-            0 => Ok(()),
-            many => {
-                let at = pairs.clone().position(|pair| differs(&pair)).unwrap_or(0) / CHANNELS;
-                Err(format!("{many} samples of sound differ, the first is {at}"))
+        // Before the first packet that was recorded is none that it could be decoded with.
+        let skipped = if first == 0 {
+            SAMPLES_PER_PACKET * CHANNELS
+        } else {
+            0
+        };
+        let pairs = played.sound.iter().zip(right).enumerate().skip(skipped);
+        let mut differing =
+            pairs.filter(|(_, (shown, right))| shown.abs_diff(**right) > MOST_DIFFERENCE);
+        match differing.next() {
+            None => Ok(()),
+            Some((at, _)) => {
+                let (at, more) = (at / CHANNELS, differing.count());
+                Err(format!(
+                    "sample {at} of the sound and {more} more are not the source's"
+                ))
             }
         }
     }
+}
+
+/// Samples of sound in a time.
+fn samples_of(ns: i64) -> usize {
+    let per_second = i64::try_from(SAMPLES_PER_SECOND).expect("small");
+    usize::try_from(ns * per_second / SECOND_NS).expect("not negative")
 }
 
 /// How many pictures of a range have to be encoded at most: those before the first keyframe, and a
