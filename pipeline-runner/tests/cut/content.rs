@@ -59,14 +59,49 @@ fn a_copy_shows_the_frames_of_its_range_and_no_other() {
 }
 
 #[test]
-fn a_cut_at_keyframes_is_copied_whatever_its_type() {
+fn what_begins_with_a_segment_is_copied_whatever_its_type() {
     let cutting = Cutting::new(Container::Mp4);
     for kind in ["smart", "fast", "copy"] {
-        let [option, value] = range("07.25", "11.25");
+        let [option, value] = range("08.25", "11.25");
         let json = cut(&cutting, &[&option, &value, "--type", kind]);
-        assert_seen(&cutting, 25..125);
-        assert_eq!(json["frames"], json!({ "copied": 100, "encoded": 0 }));
-        assert_eq!(json["duration_ns"], 4 * SECOND_NS);
+        assert_seen(&cutting, 50..125);
+        assert_eq!(json["frames"], json!({ "copied": 75, "encoded": 0 }));
+        assert_eq!(json["duration_ns"], 3 * SECOND_NS);
+    }
+}
+
+#[test]
+fn what_begins_between_keyframes_is_encoded_up_to_the_next() {
+    let cutting = Cutting::new(Container::Mp4);
+    let [option, value] = range("07.00", "11.13");
+    let json = cut(&cutting, &[&option, &value]);
+    assert_eq!(json["start"], "2026-11-20T10:31:07.01Z");
+    assert_eq!(json["end"], "2026-11-20T10:31:11.13Z");
+    let copied = json["frames"]["copied"].as_u64().expect("a number");
+    let encoded = json["frames"]["encoded"].as_u64().expect("a number");
+    assert_eq!(copied + encoded, 103, "{json}");
+    // A keyframe comes each second.
+    assert!((1..25).contains(&encoded), "{json}");
+    let source = source_pictures(&cutting.archive);
+    let seen = pictures(&cutting.path("a.mp4"));
+    assert_eq!(seen.len(), 103);
+    let encoded = usize::try_from(encoded).expect("few");
+    assert_eq!(seen[encoded..], source[19 + encoded..122], "bit-exact");
+
+    let json = cut(&cutting, &[&option, &value, "--type", "full"]);
+    assert_eq!(json["frames"], json!({ "copied": 0, "encoded": 103 }));
+    assert_eq!(pictures(&cutting.path("a.mp4")).len(), 103);
+}
+
+#[test]
+fn an_encoder_can_be_chosen_and_one_that_is_none_is_told() {
+    let cutting = Cutting::new(Container::Mp4);
+    let arguments = ["--type", "full", "--output", "a.mp4", "--encoder"];
+    let with = |encoder| [&WHOLE[..], &arguments, &[encoder]].concat();
+    cutting.run(&with("x264enc")).with_code(0);
+    fs::remove_file(cutting.path("a.mp4")).expect("it is removed");
+    for encoder in ["no-such-element", "fakesink", "x265enc"] {
+        cutting.refuses(1, &with(encoder), &[encoder]);
     }
 }
 
@@ -91,6 +126,7 @@ fn several_ranges_are_joined_in_the_order_given() {
     let ranges: Vec<&str> = ranges.iter().flatten().map(String::as_str).collect();
     for kind in ["copy", "smart"] {
         let json = cut(&cutting, &[&ranges[..], &["--type", kind]].concat());
+        assert_eq!(json["frames"]["copied"], 75, "{kind}");
         assert_seen(&cutting, (100..125).chain(0..25).chain(50..75));
         assert_eq!(json["duration_ns"], 3 * SECOND_NS, "{kind}");
     }
