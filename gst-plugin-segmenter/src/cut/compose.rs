@@ -38,6 +38,8 @@ pub struct Summary {
     pub encoded: usize,
     /// What is missing.
     pub holes: Vec<Hole>,
+    /// What was recorded besides and cannot be cut: a sentence each.
+    pub skipped: Vec<String>,
 }
 
 /// Makes a cut. Pictures that have to be are encoded before this returns.
@@ -70,6 +72,7 @@ pub fn compose(
         copied: shown.copied,
         encoded: shown.encoded,
         holes: footage.holes.clone(),
+        skipped: footage.skipped.clone(),
     };
     let mut assembly = builder.assembly;
     assembly.files = footage.files;
