@@ -4,18 +4,20 @@
 //!
 //! The rooms, and who may know whom: [`archive`] (names, coverage, retention, recovery) and
 //! [`media`] (boxes and samples) know nobody but the clock face [`utc`], and no GStreamer;
-//! [`cut`] knows those, [`archivesink`] knows them all.
+//! [`cut`] knows those, [`archivesink`] and [`archivesrc`] know them all.
 
 #![allow(clippy::non_send_fields_in_send_ty)]
 
 pub mod archive;
 pub mod archivesink;
+pub mod archivesrc;
 pub mod cut;
 pub mod media;
 pub mod utc;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
-    archivesink::register(plugin)
+    archivesink::register(plugin)?;
+    archivesrc::register(plugin)
 }
 
 /// What GStreamer calls to load the plugin. The macro's own items have no documentation.

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MPL-2.0
+//! Which of GStreamer's errors an error is.
+
+use std::io;
+
+use crate::cut::CutError;
+
+/// Settings that cannot be.
+pub fn settings(text: &str) -> gst::ErrorMessage {
+    gst::error_msg!(gst::ResourceError::Settings, ("{text}"))
+}
+
+/// Why there is no cut.
+pub fn cut(error: &CutError) -> gst::ErrorMessage {
+    let text = error.to_string();
+    match error {
+        CutError::NoRange
+        | CutError::EndBeforeStart { .. }
+        | CutError::UnknownType(_)
+        | CutError::TooLong { .. } => settings(&text),
+        CutError::Holes(_) | CutError::Nothing { .. } | CutError::NoFrame { .. } => {
+            gst::error_msg!(gst::ResourceError::NotFound, ("{text}"))
+        }
+        CutError::Segment { .. } => gst::error_msg!(gst::StreamError::Demux, ("{text}")),
+        CutError::Io(error) => read(error),
+        _ => gst::error_msg!(gst::StreamError::Format, ("{text}")),
+    }
+}
+
+/// What the file system says.
+pub fn read(error: &io::Error) -> gst::ErrorMessage {
+    match error.kind() {
+        io::ErrorKind::NotFound => gst::error_msg!(gst::ResourceError::NotFound, ("{error}")),
+        io::ErrorKind::PermissionDenied => {
+            gst::error_msg!(gst::ResourceError::NotAuthorized, ("{error}"))
+        }
+        io::ErrorKind::InvalidInput => settings(&error.to_string()),
+        _ => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+    }
+}
