@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::material::TestArchive;
 use crate::support::{Cutting, FRAMES, WHOLE, pictures, range, source_pictures};
 
+const BOTH: [Container; 2] = [Container::Mp4, Container::Ts];
 const SECOND_NS: i64 = 1_000_000_000;
 
 /// Cuts to `a.mp4`, and returns what was said of it as JSON.
@@ -35,64 +36,110 @@ fn assert_seen(cutting: &Cutting, frames: impl IntoIterator<Item = usize>) {
 
 #[test]
 fn a_copy_shows_the_frames_of_its_range_and_no_other() {
-    let cutting = Cutting::new(Container::Mp4);
-    let [option, value] = range("07.00", "11.13");
-    // The first at or after 0.75 s is at 0.76 s, and the last before 4.88 s at 4.84 s.
-    let json = cut(&cutting, &[&option, &value, "--type", "copy"]);
-    assert_seen(&cutting, 19..122);
-    let bytes = fs::metadata(cutting.path("a.mp4")).expect("a file").len();
-    let etag = json["etag"].as_str().expect("a validator");
-    assert_eq!(
-        json,
-        json!({
-            "output": "a.mp4",
-            "bytes": bytes,
-            "start": "2026-11-20T10:31:07.01Z",
-            "end": "2026-11-20T10:31:11.13Z",
-            "duration_ns": 4_120_000_000_i64,
-            "frames": { "copied": 103, "encoded": 0 },
-            "holes": [],
-            "etag": etag,
-        })
-    );
-    assert!(etag.len() >= 16, "{etag}");
+    for container in BOTH {
+        let cutting = Cutting::new(container);
+        let [option, value] = range("07.00", "11.13");
+        // The first at or after 0.75 s is at 0.76 s, and the last before 4.88 s at 4.84 s.
+        let json = cut(&cutting, &[&option, &value, "--type", "copy"]);
+        assert_seen(&cutting, 19..122);
+        let bytes = fs::metadata(cutting.path("a.mp4")).expect("a file").len();
+        let etag = json["etag"].as_str().expect("a validator");
+        assert_eq!(
+            json,
+            json!({
+                "output": "a.mp4",
+                "bytes": bytes,
+                "start": "2026-11-20T10:31:07.01Z",
+                "end": "2026-11-20T10:31:11.13Z",
+                "duration_ns": 4_120_000_000_i64,
+                "frames": { "copied": 103, "encoded": 0 },
+                "holes": [],
+                "etag": etag,
+            })
+        );
+        assert!(etag.len() >= 16, "{etag}");
+    }
 }
 
 #[test]
-fn a_cut_at_keyframes_is_copied_whatever_its_type() {
+fn what_begins_with_a_segment_is_copied_whatever_its_type() {
+    for container in BOTH {
+        let cutting = Cutting::new(container);
+        for kind in ["smart", "fast", "copy"] {
+            let [option, value] = range("08.25", "11.25");
+            let json = cut(&cutting, &[&option, &value, "--type", kind]);
+            assert_seen(&cutting, 50..125);
+            assert_eq!(json["frames"], json!({ "copied": 75, "encoded": 0 }));
+            assert_eq!(json["duration_ns"], 3 * SECOND_NS);
+        }
+    }
+}
+
+#[test]
+fn what_begins_between_keyframes_is_encoded_up_to_the_next() {
+    for container in BOTH {
+        let cutting = Cutting::new(container);
+        let [option, value] = range("07.00", "11.13");
+        let json = cut(&cutting, &[&option, &value]);
+        assert_eq!(json["start"], "2026-11-20T10:31:07.01Z");
+        assert_eq!(json["end"], "2026-11-20T10:31:11.13Z");
+        let copied = json["frames"]["copied"].as_u64().expect("a number");
+        let encoded = json["frames"]["encoded"].as_u64().expect("a number");
+        assert_eq!(copied + encoded, 103, "{json}");
+        // A keyframe comes each second.
+        assert!((1..25).contains(&encoded), "{json}");
+        let source = source_pictures(&cutting.archive);
+        let seen = pictures(&cutting.path("a.mp4"));
+        assert_eq!(seen.len(), 103);
+        let encoded = usize::try_from(encoded).expect("few");
+        assert_eq!(seen[encoded..], source[19 + encoded..122], "bit-exact");
+
+        let json = cut(&cutting, &[&option, &value, "--type", "full"]);
+        assert_eq!(json["frames"], json!({ "copied": 0, "encoded": 103 }));
+        assert_eq!(pictures(&cutting.path("a.mp4")).len(), 103);
+    }
+}
+
+#[test]
+fn an_encoder_can_be_chosen_and_one_that_is_none_is_told() {
     let cutting = Cutting::new(Container::Mp4);
-    for kind in ["smart", "fast", "copy"] {
-        let [option, value] = range("07.25", "11.25");
-        let json = cut(&cutting, &[&option, &value, "--type", kind]);
-        assert_seen(&cutting, 25..125);
-        assert_eq!(json["frames"], json!({ "copied": 100, "encoded": 0 }));
-        assert_eq!(json["duration_ns"], 4 * SECOND_NS);
+    let arguments = ["--type", "full", "--output", "a.mp4", "--encoder"];
+    let with = |encoder| [&WHOLE[..], &arguments, &[encoder]].concat();
+    cutting.run(&with("x264enc")).with_code(0);
+    fs::remove_file(cutting.path("a.mp4")).expect("it is removed");
+    for encoder in ["no-such-element", "fakesink", "x265enc"] {
+        cutting.refuses(1, &with(encoder), &[encoder]);
     }
 }
 
 #[test]
 fn a_rough_cut_is_of_whole_segments() {
-    let cutting = Cutting::new(Container::Mp4);
-    let [option, value] = range("07.00", "09.00");
-    let json = cut(&cutting, &[&option, &value, "--type", "rough"]);
-    assert_seen(&cutting, 0..100);
-    assert_eq!(json["start"], "2026-11-20T10:31:06.25Z");
-    assert_eq!(json["end"], "2026-11-20T10:31:10.25Z");
+    for container in BOTH {
+        let cutting = Cutting::new(container);
+        let [option, value] = range("07.00", "09.00");
+        let json = cut(&cutting, &[&option, &value, "--type", "rough"]);
+        assert_seen(&cutting, 0..100);
+        assert_eq!(json["start"], "2026-11-20T10:31:06.25Z");
+        assert_eq!(json["end"], "2026-11-20T10:31:10.25Z");
+    }
 }
 
 #[test]
 fn several_ranges_are_joined_in_the_order_given() {
-    let cutting = Cutting::new(Container::Mp4);
-    let ranges = [
-        range("10.25", "11.25"),
-        range("06.25", "07.25"),
-        range("08.25", "09.25"),
-    ];
-    let ranges: Vec<&str> = ranges.iter().flatten().map(String::as_str).collect();
-    for kind in ["copy", "smart"] {
-        let json = cut(&cutting, &[&ranges[..], &["--type", kind]].concat());
-        assert_seen(&cutting, (100..125).chain(0..25).chain(50..75));
-        assert_eq!(json["duration_ns"], 3 * SECOND_NS, "{kind}");
+    for container in BOTH {
+        let cutting = Cutting::new(container);
+        let ranges = [
+            range("10.25", "11.25"),
+            range("06.25", "07.25"),
+            range("08.25", "09.25"),
+        ];
+        let ranges: Vec<&str> = ranges.iter().flatten().map(String::as_str).collect();
+        for kind in ["copy", "smart"] {
+            let json = cut(&cutting, &[&ranges[..], &["--type", kind]].concat());
+            assert_eq!(json["frames"]["copied"], 75, "{kind}");
+            assert_seen(&cutting, (100..125).chain(0..25).chain(50..75));
+            assert_eq!(json["duration_ns"], 3 * SECOND_NS, "{kind}");
+        }
     }
 }
 
