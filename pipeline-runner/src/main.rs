@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod gstreamer;
+mod signals;
 mod supervisor;
 mod worker;
 

@@ -48,6 +48,8 @@ pub struct Indexed {
     pub source: SourceFile,
     /// Its frames.
     pub frames: Arc<SegmentFrames>,
+    /// What else it holds that cannot be cut: a sentence each.
+    pub skipped: Arc<[String]>,
 }
 
 impl Default for FrameCache {
@@ -143,8 +145,11 @@ fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
     let start = start.get(..read).unwrap_or_default();
     let is_ts =
         start.first() == Some(&TS_SYNC) && start.get(188).is_none_or(|next| *next == TS_SYNC);
+    let mut skipped = Vec::new();
     let frames = if is_ts {
-        ts_frames(&file, segment.name.start).map_err(|error| error.to_string())?
+        let found = ts_frames(&file, segment.name.start).map_err(|error| error.to_string())?;
+        skipped = found.skipped;
+        found.frames
     } else if is_mp4(start) {
         mp4_frames(&file, segment.name.start).map_err(said)?
     } else {
@@ -161,6 +166,7 @@ fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
             bytes,
         },
         frames: Arc::new(frames),
+        skipped: Arc::from(skipped),
     })
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::cache::FrameCache;
 use super::error::{CutError, Hole};
 use super::footage::{Clip, ClipFrame, Footage, ns_ticks, ticks_ns};
-use super::pictures;
 use super::request::{Gaps, Request};
 use super::sound::{self, Placement};
+use super::{edges, pictures};
 use crate::archive::Archive;
 use crate::media::Place;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack, Part, PesSample};
@@ -38,6 +38,8 @@ pub struct Summary {
     pub encoded: usize,
     /// What is missing.
     pub holes: Vec<Hole>,
+    /// What was recorded besides and cannot be cut: a sentence each.
+    pub skipped: Vec<String>,
 }
 
 /// Makes a cut. Pictures that have to be are encoded before this returns.
@@ -48,7 +50,7 @@ pub fn compose(
     archive: &Archive,
     cache: &FrameCache,
     request: &Request,
-    options: &pictures::Options,
+    options: &edges::Options,
 ) -> Result<Cut, CutError> {
     let footage = footage(archive, cache, request)?;
     let mut builder = Builder::new(&footage);
@@ -70,6 +72,7 @@ pub fn compose(
         copied: shown.copied,
         encoded: shown.encoded,
         holes: footage.holes.clone(),
+        skipped: footage.skipped.clone(),
     };
     let mut assembly = builder.assembly;
     assembly.files = footage.files;
@@ -146,8 +149,10 @@ fn sound_alone(footage: &Footage, request: &Request) -> Result<Vec<Placement>, C
 }
 
 /// Puts an assembly together.
-pub(super) struct Builder<'a> {
+pub struct Builder<'a> {
+    /// What there is.
     pub footage: &'a Footage,
+    /// What is done.
     pub assembly: Assembly,
     /// For each track of the footage, its sample entries to share.
     entries: Vec<Vec<Arc<[u8]>>>,
@@ -198,6 +203,16 @@ impl<'a> Builder<'a> {
                     bytes,
                 }
             }
+        }
+    }
+
+    /// The part that is new bytes.
+    pub fn memory(&mut self, bytes: &[u8]) -> Part {
+        let offset = self.assembly.memory.len() as u64;
+        self.assembly.memory.extend_from_slice(bytes);
+        Part::Memory {
+            offset,
+            bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
         }
     }
 
@@ -287,7 +302,7 @@ pub(super) fn place(
 }
 
 /// The pictures of a clip; none if it has only sound.
-pub(super) fn pictures_of<'a>(footage: &'a Footage, clip: &'a Clip) -> &'a [ClipFrame] {
+pub fn pictures_of<'a>(footage: &'a Footage, clip: &'a Clip) -> &'a [ClipFrame] {
     match footage.tracks.iter().position(|format| format.is_video) {
         Some(number) => clip.tracks.get(number).map_or(&[], Vec::as_slice),
         None => &[],

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::encode::EncodeError;
 use crate::media::MediaError;
 use crate::utc::UtcNs;
 
@@ -96,6 +97,9 @@ pub enum CutError {
     /// What the file system says.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// Pictures at the edges could not be encoded.
+    #[error("the pictures at the edges cannot be encoded: {0}")]
+    Encode(#[from] EncodeError),
     /// What cannot be written.
     #[error(transparent)]
     Media(#[from] MediaError),

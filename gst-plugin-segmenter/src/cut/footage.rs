@@ -31,6 +31,8 @@ pub struct Footage {
     pub clips: Vec<Clip>,
     /// What is missing, likewise.
     pub holes: Vec<Hole>,
+    /// What segments hold that cannot be cut: a sentence each.
+    pub skipped: Vec<String>,
     frames: usize,
 }
 
@@ -135,6 +137,11 @@ impl Footage {
     fn append(&mut self, indexed: &Indexed, to: UtcNs, nominal_end: UtcNs) -> Result<(), CutError> {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         self.files.push(indexed.source.clone());
+        for skipped in indexed.skipped.iter() {
+            if !self.skipped.contains(skipped) {
+                self.skipped.push(skipped.clone());
+            }
+        }
         let segment = &indexed.frames;
         let Some(clip) = self.clips.last_mut() else {
             return Ok(());

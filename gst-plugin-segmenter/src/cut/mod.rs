@@ -12,17 +12,21 @@
 
 pub mod cache;
 pub mod compose;
+pub mod edges;
 pub mod encode;
 pub mod error;
 pub mod footage;
+mod line;
 pub mod names;
-pub mod pictures;
+mod pictures;
 pub mod plan;
 pub mod reader;
+mod recipes;
 pub mod request;
 pub mod sound;
 
 pub use cache::FrameCache;
 pub use compose::{Cut, Summary, compose};
+pub use edges::Options;
 pub use error::CutError;
 pub use request::{Gaps, Request, Type};

@@ -2,23 +2,16 @@
 //! The pictures of a cut: each clip planned, its pieces copied or encoded, its times settled.
 
 use super::compose::{Builder, pictures_of, place};
+use super::edges::{self, Options};
 use super::error::CutError;
 use super::footage::{ClipFrame, Footage};
-use super::plan::{self, Abilities, Piece, Plan};
+use super::line::Line;
+use super::plan::{self, Abilities, Piece, Plan, Start};
+use super::recipes::{RecipeError, Recipes};
 use super::request::{Request, Type};
 use super::sound::Placement;
-use crate::media::Frame;
-use crate::media::assembly::{AssemblySample, AssemblyTrack, Edit, settle_decoding_times};
+use crate::media::{Frame, FrameKind};
 use crate::utc::UtcNs;
-
-/// How pictures are encoded where they have to be.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// The element that encodes; by default x264enc or x265enc.
-    pub encoder: Option<String>,
-    /// The element that decodes; by default libav's.
-    pub decoder: Option<String>,
-}
 
 /// What became of the pictures.
 #[derive(Debug, Default)]
@@ -30,65 +23,90 @@ pub(super) struct Shown {
 }
 
 /// A clip with its plan.
-struct Planned {
-    clip: usize,
-    frames: Vec<Frame>,
-    plan: Plan,
+pub(super) struct Planned {
+    pub clip: usize,
+    pub frames: Vec<Frame>,
+    pub plan: Plan,
 }
 
 /// Adds the track of pictures, if there are any.
 pub(super) fn compose(
     builder: &mut Builder<'_>,
     request: &Request,
-    _options: &Options,
+    options: &Options,
 ) -> Result<Shown, CutError> {
     let footage = builder.footage;
     let Some(number) = footage.tracks.iter().position(|format| format.is_video) else {
         return Ok(Shown::default());
     };
-    let abilities = Abilities {
-        restarts_open_gop: false,
-    };
-    let planned = plan_all(footage, request, abilities)?;
-    let Some(format) = footage.tracks.get(number) else {
-        return Ok(Shown::default());
-    };
-    let mut track = AssemblyTrack {
-        is_video: true,
-        timescale: format.timescale,
-        descriptions: format.descriptions.clone(),
-        ..AssemblyTrack::default()
-    };
+    let (planned, recipes) = plan_with_recipes(footage, number, request)?;
+    let encoded = edges::encode(footage, number, &planned, request.kind, options)?;
+    builder.assembly.spool.clone_from(&encoded.spool);
+    let mut line = Line::new(builder, number, &encoded, &recipes);
     let mut shown = Shown::default();
     for planned in &planned {
         let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
-        let first = planned.first_utc();
-        let (placement, at) = place(
-            &shown.placements,
-            request.gaps,
-            planned.clip,
-            first,
-            ticks,
-            format.timescale,
-        );
-        shown.copied += planned.plan.shown;
-        add_clip(builder, number, &mut track, planned, at, request.kind);
+        let timescale = line.track.timescale;
+        let (before, gaps) = (&shown.placements, request.gaps);
+        let from = planned.first_utc();
+        let (placement, at) = place(before, gaps, planned.clip, from, ticks, timescale);
+        line.add(planned, at, request.kind);
         shown.placements.push(placement);
+        let is_encoded = |piece: &&Piece| matches!(piece, Piece::Encode { .. });
+        let encoded = planned.plan.pieces.iter().filter(is_encoded);
+        let encoded: usize = encoded.map(Piece::frames).sum();
+        shown.encoded += encoded;
+        shown.copied += planned.plan.shown - encoded;
     }
-    settle_decoding_times(&mut track.samples);
-    if request.kind != Type::Copy {
-        track.edits = vec![Edit {
-            pts: Some(0),
-            ticks: shown.placements.last().map_or(0, |last| {
-                u64::try_from(super::footage::ns_ticks(last.end_ns, format.timescale)).unwrap_or(0)
-            }),
-        }];
-    }
+    let end_ns = shown.placements.last().map_or(0, |last| last.end_ns);
+    let track = line.finish(request.kind, end_ns);
     builder.assembly.tracks.push(track);
     Ok(shown)
 }
 
+/// Plans all clips, and how decoders are brought to start at keyframes that lean on what was
+/// before. Where that cannot be done, the plan does without.
+fn plan_with_recipes(
+    footage: &Footage,
+    number: usize,
+    request: &Request,
+) -> Result<(Vec<Planned>, Recipes), CutError> {
+    let able = Abilities {
+        restarts_open_gop: true,
+    };
+    let planned = plan_all(footage, request, able)?;
+    match Recipes::of(footage, number, &planned) {
+        Ok(recipes) => Ok((planned, recipes)),
+        Err(RecipeError::Io(error)) => Err(error.into()),
+        Err(RecipeError::Unsupported) => {
+            let unable = Abilities {
+                restarts_open_gop: false,
+            };
+            let mut planned = plan_all(footage, request, unable)?;
+            // Where nothing better is near, decoders have to cope with a recovery point.
+            planned.iter_mut().for_each(Planned::leave_recovery_points);
+            match Recipes::of(footage, number, &planned) {
+                Ok(recipes) => Ok((planned, recipes)),
+                Err(RecipeError::Io(error)) => Err(error.into()),
+                Err(RecipeError::Unsupported) => Ok((planned, Recipes::default())),
+            }
+        }
+    }
+}
+
 impl Planned {
+    /// Copies as they are what begins with H.264 pictures that are no IDR.
+    fn leave_recovery_points(&mut self) {
+        for piece in &mut self.plan.pieces {
+            if let Piece::Copy { frames, start } = piece
+                && let Some(first) = frames.first().and_then(|at| self.frames.get(*at as usize))
+                && first.kind == FrameKind::OpenGop
+            {
+                *start = Start::AsIs;
+            }
+        }
+    }
+
     /// When the first picture shown is.
     fn first_utc(&self) -> UtcNs {
         let first = self
@@ -143,83 +161,6 @@ fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) 
         start.map_or(from, |held| held.frame.utc),
         end.map_or(to, |end| end + 1),
     )
-}
-
-/// Adds the samples of a clip whose first picture is shown at `at`.
-fn add_clip(
-    builder: &mut Builder<'_>,
-    number: usize,
-    track: &mut AssemblyTrack,
-    planned: &Planned,
-    at: i64,
-    kind: Type,
-) {
-    let footage = builder.footage;
-    let Some(clip) = footage.clips.get(planned.clip) else {
-        return;
-    };
-    let held = pictures_of(footage, clip);
-    let shift = match kind {
-        Type::Copy => after(track, planned),
-        _ => at.saturating_sub(planned.plan.first_pts),
-    };
-    for piece in &planned.plan.pieces {
-        let Piece::Copy { frames, .. } = piece else {
-            continue;
-        };
-        for number_in_clip in frames {
-            let Some(held) = held.get(*number_in_clip as usize) else {
-                continue;
-            };
-            let part = builder.part(number, held);
-            let (parts, bytes) = builder.parts(&[part]);
-            track.samples.push(AssemblySample {
-                pts: held.frame.pts.saturating_add(shift),
-                dts: held.frame.dts.saturating_add(shift),
-                duration: held.frame.duration,
-                bytes,
-                description: held.frame.description,
-                is_entry: held.frame.kind.is_entry(),
-                parts,
-            });
-        }
-    }
-    if kind == Type::Copy {
-        let gap = at.saturating_sub(i64::try_from(track.presented_ticks()).unwrap_or(i64::MAX));
-        if gap > 0 {
-            track.edits.push(Edit {
-                pts: None,
-                ticks: gap.unsigned_abs(),
-            });
-        }
-        let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
-        track.edits.push(Edit {
-            pts: Some(planned.plan.first_pts.saturating_add(shift)),
-            ticks: u64::try_from(ticks).unwrap_or(0),
-        });
-    }
-}
-
-/// By how much a clip is to be moved to follow on what is there: it is hidden by edits which is
-/// why it need not be where it is shown.
-fn after(track: &AssemblyTrack, planned: &Planned) -> i64 {
-    let ends = track
-        .samples
-        .iter()
-        .map(|sample| sample.pts + i64::from(sample.duration));
-    let Some(end) = ends.max() else {
-        return -planned.plan.first_pts;
-    };
-    let numbers = planned.plan.pieces.iter().flat_map(|piece| match piece {
-        Piece::Copy { frames, .. } => frames.as_slice(),
-        Piece::Encode { keep, .. } => keep.as_slice(),
-    });
-    let frames = numbers.filter_map(|number| planned.frames.get(*number as usize));
-    let start = frames
-        .map(|frame| frame.pts.min(frame.dts))
-        .min()
-        .unwrap_or(0);
-    end.saturating_sub(start)
 }
 
 /// Says that the ranges fall between frames, and where the nearest are.

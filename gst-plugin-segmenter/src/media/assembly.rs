@@ -6,8 +6,10 @@
 //! stream of packets or the buffers of an element; it costs some 80 bytes per sample however large
 //! the samples are.
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::frames::Frame;
 
@@ -18,6 +20,9 @@ pub struct Assembly {
     pub files: Vec<SourceFile>,
     /// What no file holds: pictures that were encoded, headers that were rewritten.
     pub memory: Vec<u8>,
+    /// A file without a name that holds what would be too much for memory: whole ranges that were
+    /// encoded.
+    pub spool: Option<Arc<File>>,
     /// The samples' parts; a sample has a range of them.
     pub parts: Vec<Part>,
     /// Samples of transport streams that parts name by their number.
@@ -54,6 +59,13 @@ pub enum Part {
         /// How many.
         bytes: u32,
     },
+    /// In [`Assembly::spool`].
+    Spool {
+        /// The first byte.
+        offset: u64,
+        /// How many.
+        bytes: u32,
+    },
     /// Of a sample of a transport stream, in the form that MP4 has.
     Pes {
         /// Number of the sample.
@@ -69,9 +81,10 @@ impl Part {
     /// How many bytes it is.
     pub fn bytes(&self) -> u32 {
         match *self {
-            Self::File { bytes, .. } | Self::Memory { bytes, .. } | Self::Pes { bytes, .. } => {
-                bytes
-            }
+            Self::File { bytes, .. }
+            | Self::Memory { bytes, .. }
+            | Self::Spool { bytes, .. }
+            | Self::Pes { bytes, .. } => bytes,
         }
     }
 }
@@ -84,7 +97,7 @@ pub struct PesSample {
     /// Its place and size.
     pub frame: Frame,
     /// Track and number of the sample entry that it was indexed with.
-    pub entry: std::sync::Arc<[u8]>,
+    pub entry: Arc<[u8]>,
 }
 
 /// One track.

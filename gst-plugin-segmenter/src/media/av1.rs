@@ -8,6 +8,8 @@
 
 use mp4_atom::{Atom, Av1c};
 
+use super::bits::Bits;
+
 const OBU_SEQUENCE_HEADER: u8 = 1;
 const FORBIDDEN_BIT: u8 = 0x80;
 const EXTENSION_FLAG: u8 = 0x04;
@@ -191,7 +193,7 @@ fn timing_info(bits: &mut Bits) -> Option<()> {
     bits.skip(32 + 32)?;
     let is_picture_interval_equal = bits.flag()?;
     if is_picture_interval_equal {
-        bits.skip_uvlc()?;
+        bits.exp_golomb()?; // num_ticks_per_picture_minus_1, uvlc()
     }
     Some(())
 }
@@ -265,60 +267,6 @@ fn chroma(bits: &mut Bits, av1c: &mut Av1c) -> Option<()> {
         av1c.chroma_sample_position = bits.byte(2)?;
     }
     Some(())
-}
-
-/// Reads bits, the highest of each byte first; `None` behind the last one.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    next_bit: usize,
-}
-
-impl<'a> Bits<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, next_bit: 0 }
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        let byte = self.bytes.get(self.next_bit / 8)?;
-        let is_set = byte & (0x80 >> (self.next_bit % 8)) != 0;
-        self.next_bit += 1;
-        Some(is_set)
-    }
-
-    /// A number of up to 32 bits, `f(count)` (AV1 §4.10.2).
-    fn take(&mut self, count: u32) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..count {
-            value = value << 1 | u32::from(self.flag()?);
-        }
-        Some(value)
-    }
-
-    /// A number of up to 8 bits.
-    fn byte(&mut self, count: u32) -> Option<u8> {
-        u8::try_from(self.take(count)?).ok()
-    }
-
-    fn skip(&mut self, count: u32) -> Option<()> {
-        for _ in 0..count {
-            self.flag()?;
-        }
-        Some(())
-    }
-
-    /// `uvlc()` (AV1 §4.10.3): as many bits behind the first one that is set as zeros before it,
-    /// or none from 32 zeros on.
-    fn skip_uvlc(&mut self) -> Option<()> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-        }
-        if zeros < 32 {
-            self.skip(zeros)
-        } else {
-            Some(())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,14 @@ pub fn with_h265_sets_in_band(entry: &[u8]) -> Option<Vec<u8>> {
     Some(entry)
 }
 
+/// The configuration box of a visual sample entry, `avcC` or `hvcC`: its four characters and its
+/// body.
+pub fn of(entry: &[u8]) -> Option<([u8; 4], &[u8])> {
+    let mut boxes = children(entry.get(VISUAL_ENTRY_BYTES..)?);
+    let found = boxes.find(|child| matches!(&child.kind, b"avcC" | b"hvcC"))?;
+    Some((found.kind, found.body))
+}
+
 /// The entry with the body of one of its boxes replaced.
 fn replace(
     entry: &[u8],

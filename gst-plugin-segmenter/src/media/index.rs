@@ -9,7 +9,7 @@ use super::scan::{Chunk, HeadTrack, Scan};
 use crate::utc::UtcNs;
 
 /// More samples than this are not kept: six hours of video at 60 frames a second.
-const MOST_SAMPLES: usize = 1 << 21;
+pub const MOST_SAMPLES: usize = 1 << 21;
 
 /// What a segment holds, up to its last whole chunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@
 
 pub mod assembly;
 mod av1;
+mod bits;
 mod boxes;
 mod chunk;
 pub mod configuration;
@@ -52,7 +53,7 @@ pub use mp4_frames::mp4_frames;
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
 pub use sample_reader::OpenFiles;
-pub use ts::ts_frames;
+pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};
 pub use virtual_mp4::VirtualMp4;
 
 /// What cannot be written as fragmented MP4.

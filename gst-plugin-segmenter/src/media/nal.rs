@@ -115,7 +115,7 @@ pub mod h265 {
 }
 
 /// What a decoder configuration record holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sets {
     /// Bytes of each NAL unit's length in the samples.
     pub length_bytes: usize,

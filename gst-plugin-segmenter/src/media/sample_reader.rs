@@ -72,6 +72,12 @@ impl OpenFiles {
                 Part::Memory { offset, bytes } => {
                     out.extend_from_slice(range(&assembly.memory, offset, bytes)?);
                 }
+                Part::Spool { offset, bytes } => {
+                    let start = out.len();
+                    out.resize(start + bytes as usize, 0);
+                    let rest = out.get_mut(start..).unwrap_or_default();
+                    spool(assembly)?.read_exact_at(rest, offset)?;
+                }
                 Part::Pes {
                     sample,
                     from,
@@ -102,6 +108,17 @@ fn range(bytes: &[u8], offset: u64, length: u32) -> io::Result<&[u8]> {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let found = bytes.get(start..start.saturating_add(length as usize));
     found.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// The file without a name.
+///
+/// # Errors
+/// If there is none.
+pub fn spool(assembly: &Assembly) -> io::Result<&File> {
+    assembly
+        .spool
+        .as_deref()
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// What file `number` is.

@@ -23,7 +23,7 @@ pub struct Video {
     pub path: PathBuf,
     pub track: IndexTrack,
     bytes: Vec<u8>,
-    pictures: OnceCell<Vec<Vec<u8>>>,
+    pictures: OnceCell<Vec<Vec<f32>>>,
 }
 
 /// Runs a tool that must succeed without a word; returns what it put out.
@@ -138,24 +138,17 @@ impl Video {
         assert_eq!(again.len(), wanted.len(), "pictures that ffmpeg decodes");
         for (at, (again, source)) in again.iter().zip(&source[wanted]).enumerate() {
             let psnr_db = psnr_db(again, source);
-            assert!(psnr_db >= ALIKE_DB, "picture {at}: {psnr_db} dB");
+            assert!(
+                psnr_db >= ALIKE_DB,
+                "picture {at}: {psnr_db} dB ({})",
+                text(&self.path)
+            );
         }
         edge
     }
 
     pub fn is_h265(&self) -> bool {
         self.track.codec() == *b"hvc1"
-    }
-
-    /// The parameter sets of the source.
-    pub fn sets(&self) -> Sets {
-        let (kind, record) = self.track.configuration().expect("a record");
-        let sets = if kind == *b"avcC" {
-            Sets::from_avcc(record)
-        } else {
-            Sets::from_hvcc(record)
-        };
-        sets.expect("a whole record")
     }
 }
 
@@ -189,9 +182,9 @@ pub fn units(sample: &[u8], length_bytes: usize) -> impl Iterator<Item = &[u8]> 
     gstsegmenter::media::nal::in_sample(sample, length_bytes)
 }
 
-/// The pictures of a file as ffmpeg decodes them: 8 bits, in whatever chroma format they have.
+/// The samples of each picture of a file, as ffmpeg decodes them.
 #[track_caller]
-pub fn pictures(path: &Path, format: &str) -> Vec<Vec<u8>> {
+pub fn pictures(path: &Path, format: &str) -> Vec<Vec<f32>> {
     let input = ["-v", "warning", "-xerror", "-f", format, "-i", text(path)];
     let output = ["-fps_mode", "passthrough", "-f", "rawvideo", "-"];
     let samples = silent("ffmpeg", &[&input[..], &output[..]].concat());
@@ -206,24 +199,35 @@ pub fn pictures(path: &Path, format: &str) -> Vec<Vec<u8>> {
     let fields: Vec<&str> = probe.trim().split(',').collect();
     let number = |at: usize| fields[at].parse::<usize>().expect("a size");
     let pixels = number(0) * number(1);
-    let bytes = match fields[2] {
+    let (planar, is_deep) = match fields[2].strip_suffix("10le") {
+        Some(planar) => (planar, true),
+        None => (fields[2], false),
+    };
+    let count = match planar {
         "yuv420p" | "yuvj420p" => pixels * 3 / 2,
         "yuv422p" => pixels * 2,
-        "yuv444p" | "yuv420p10le" => pixels * 3,
-        "yuv422p10le" => pixels * 4,
+        "yuv444p" => pixels * 3,
         other => panic!("{other}"),
     };
-    let pictures: Vec<Vec<u8>> = samples.chunks(bytes).map(<[u8]>::to_vec).collect();
-    assert!(pictures.iter().all(|picture| picture.len() == bytes));
+    let samples: Vec<f32> = if is_deep {
+        let pairs = samples.as_chunks().0.iter();
+        pairs
+            .map(|pair| f32::from(u16::from_le_bytes(*pair)) / 1023.0)
+            .collect()
+    } else {
+        samples
+            .iter()
+            .map(|sample| f32::from(*sample) / 255.0)
+            .collect()
+    };
+    let pictures: Vec<Vec<f32>> = samples.chunks(count).map(<[f32]>::to_vec).collect();
+    assert!(pictures.iter().all(|picture| picture.len() == count));
     pictures
 }
 
-/// Peak signal to noise of two pictures of 8 bits, over all their samples.
-pub fn psnr_db(one: &[u8], other: &[u8]) -> f64 {
-    let squares = one
-        .iter()
-        .zip(other)
-        .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+/// Peak signal to noise of two pictures, over all their samples, which run from 0 to 1.
+pub fn psnr_db(one: &[f32], other: &[f32]) -> f64 {
+    let squares = one.iter().zip(other).map(|(a, b)| f64::from(a - b).powi(2));
     let error = squares.sum::<f64>() / one.len() as f64;
-    10.0 * (255.0_f64.powi(2) / error.max(1e-9)).log10()
+    -10.0 * error.max(1e-12).log10()
 }

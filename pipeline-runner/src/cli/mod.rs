@@ -5,9 +5,16 @@
 
 mod archive;
 mod cut;
+mod failure;
 mod logging;
+mod moment;
+mod names;
+mod output;
+mod place;
 mod progress;
+mod recorded;
 mod run;
+mod text;
 mod validate;
 
 use std::process::ExitCode;

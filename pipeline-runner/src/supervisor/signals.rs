@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Wake;
+use crate::signals::is_ignored;
 
 /// Sends each signal that stops, and the ends of children, to the loop.
 ///
@@ -29,33 +30,4 @@ pub fn attend(wake: Sender<Wake>) -> io::Result<()> {
             }
         })
         .map(|_| ())
-}
-
-/// Whether this process was started with `signal` ignored.
-fn is_ignored(signal: i32) -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    ignored_in(&status, signal)
-}
-
-/// Reads the mask `SigIgn` of proc(5).
-fn ignored_in(status: &str, signal: i32) -> bool {
-    let mask = status
-        .lines()
-        .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0);
-    let bit = u32::try_from(signal - 1).unwrap_or(u32::MAX);
-    mask.checked_shr(bit).unwrap_or(0) & 1 == 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nohup_is_noticed() {
-        assert!(ignored_in("Name:\tx\nSigIgn:\t0000000000000001\n", SIGHUP));
-        assert!(!ignored_in("SigIgn:\t0000000000001000\n", SIGHUP));
-        assert!(!ignored_in("", SIGHUP));
-    }
 }

@@ -167,7 +167,8 @@ mod tests {
             assert_eq!(Reader::new(&payload).unsigned(), Some(number));
         }
         let mut writer = Writer::default();
-        [3, 4].map(|code| writer.unsigned(code));
+        writer.unsigned(3);
+        writer.unsigned(4);
         let payload = writer.finish();
         let mut reader = Reader::new(&payload);
         assert_eq!((reader.signed(), reader.signed()), (Some(2), Some(-2)));

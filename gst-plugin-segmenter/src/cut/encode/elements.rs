@@ -133,6 +133,10 @@ fn set_x264(encoder: &gst::Element, source: &Source, interval: Option<u32>) {
     let is_high = source.sps.as_ref().is_some_and(|sps| sps.profile >= 100);
     encoder.set_property("dct8x8", is_high);
     let mut settings = String::from("scenecut=0:weightp=0");
+    // x264 has coarser chroma where it is as fine as luma.
+    if source.sps.as_ref().is_some_and(|sps| sps.has_full_chroma) {
+        settings.push_str(":chroma-qp-offset=-6");
+    }
     if source.sets.length_bytes == 2 {
         settings.push_str(":slice-max-size=65000");
     }

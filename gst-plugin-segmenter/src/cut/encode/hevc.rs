@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The level of an H.265 stream, which its parameter sets say twice.
+//! Makes the parameter sets of re-encoded H.265 pictures say what the source's say: the level,
+//! and in the SPS the looks (H.265 Annex E). The rest describes the pictures' own coding; see
+//! [`super::sps`] for the same of H.264.
 
-use super::bits::{escape, unescape};
+use super::bits::{Reader, Writer, escape, unescape};
+use super::sps::skip_colour;
 use crate::media::nal::h265;
 
+/// The NAL unit header.
+const HEADER_BITS: usize = 16;
+/// `general_profile_idc` and its flags, before `general_level_idc` (H.265 §7.3.3).
+const PROFILE_BYTES: usize = 11;
+/// More reference pictures, or sets of them, than H.265 §7.4.3.2.1 and §7.4.8 allow.
+const MOST_PICTURES: u32 = 16;
+const MOST_SETS: u32 = 64;
+
 /// A VPS or SPS that asks for at least this level; what is neither is left as it is.
-///
-/// `general_level_idc` ends the twelve bytes of `general_profile_idc` and its flags (H.265
-/// §7.3.3), which follow four bytes in a VPS (§7.3.2.1) and one in an SPS (§7.3.2.2.1), behind
-/// the two of the NAL unit header.
 pub fn with_level(unit: &[u8], level: u8) -> Vec<u8> {
     let at = match h265::kind(unit) {
-        h265::VPS => 2 + 4 + 11,
-        h265::SPS => 2 + 1 + 11,
+        h265::VPS => 2 + 4 + PROFILE_BYTES, // §7.3.2.1
+        h265::SPS => 2 + 1 + PROFILE_BYTES, // §7.3.2.2.1
         _ => return unit.to_vec(),
     };
     let mut payload = unescape(unit);
@@ -21,4 +28,257 @@ pub fn with_level(unit: &[u8], level: u8) -> Vec<u8> {
         _ => return unit.to_vec(),
     }
     escape(&payload)
+}
+
+/// What of an H.265 SPS matters here.
+#[derive(Clone, Debug)]
+pub struct HevcSps {
+    payload: Vec<u8>,
+    /// Where `vui_parameters_present_flag` is, in bits.
+    usability_at: usize,
+    usability: Option<Usability>,
+    /// Where `sps_extension_present_flag` is; unknown behind a reference decoder's parameters.
+    extension_at: Option<usize>,
+}
+
+/// Video usability information (H.265 §E.2.1): bits from one position to another.
+#[derive(Clone, Debug)]
+struct Usability {
+    /// Pixel aspect, overscan, colours, place of the chroma samples, neutral chroma.
+    looks: (usize, usize),
+    /// The default display window, with its flag.
+    window: (usize, usize),
+    /// `vui_num_units_in_tick` and `vui_time_scale`.
+    ticks: Option<(u32, u32)>,
+    /// The bounds that end it, with their flag.
+    restriction: Option<(usize, usize)>,
+}
+
+impl HevcSps {
+    /// Reads a whole NAL unit; `None` if it is damaged.
+    pub fn parse(unit: &[u8]) -> Option<Self> {
+        let payload = unescape(unit);
+        let mut reader = Reader::new(&payload);
+        skip_to_usability(&mut reader)?;
+        let usability_at = reader.position();
+        let usability = if reader.bit()? {
+            Some(Usability::read(&mut reader)?)
+        } else {
+            None
+        };
+        let is_at_end = usability
+            .as_ref()
+            .is_none_or(|own| own.restriction.is_some());
+        let extension_at = is_at_end.then(|| reader.position());
+        Some(Self {
+            usability_at,
+            usability,
+            extension_at,
+            payload,
+        })
+    }
+
+    /// This SPS of an encoder with the looks of the source's; `None` if its end is not known.
+    pub fn like(&self, source: &Self) -> Option<Vec<u8>> {
+        let mut writer = Writer::default();
+        writer.copy(&self.payload, 0, self.usability_at);
+        writer.bit(source.usability.is_some());
+        if let Some(looks) = &source.usability {
+            writer.copy(&source.payload, looks.looks.0, looks.looks.1);
+            writer.bits(0, 2); // field_seq_flag, frame_field_info_present_flag
+            writer.copy(&source.payload, looks.window.0, looks.window.1);
+            writer.bit(looks.ticks.is_some());
+            if let Some((unit, ticks)) = looks.ticks {
+                writer.bits(unit, 32);
+                writer.bits(ticks, 32);
+                writer.bits(0, 2); // poc_proportional_to_timing, hrd_parameters: not present
+            }
+            match self.usability.as_ref().and_then(|own| own.restriction) {
+                Some((from, to)) => writer.copy(&self.payload, from, to),
+                None => writer.bit(false),
+            }
+        }
+        // The stop bit is the last that is set.
+        let last = self.payload.iter().rposition(|byte| *byte != 0)?;
+        let zeros = self.payload.get(last)?.trailing_zeros() as usize;
+        writer.copy(&self.payload, self.extension_at?, last * 8 + 7 - zeros);
+        Some(escape(&writer.finish()))
+    }
+}
+
+impl Usability {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let from = reader.position();
+        skip_colour(reader)?;
+        reader.bit()?; // neutral_chroma_indication_flag
+        let looks = (from, reader.position());
+        reader.bits(2)?; // field_seq_flag, frame_field_info_present_flag
+        let from = reader.position();
+        if reader.bit()? {
+            skip_unsigned(reader, 4)?; // offsets of the default display window
+        }
+        let window = (from, reader.position());
+        let mut ticks = None;
+        let mut has_reference_decoder = false;
+        if reader.bit()? {
+            ticks = Some((reader.bits(32)?, reader.bits(32)?));
+            if reader.bit()? {
+                reader.unsigned()?; // vui_num_ticks_poc_diff_one_minus1
+            }
+            has_reference_decoder = reader.bit()?;
+        }
+        let from = reader.position();
+        let restriction = if has_reference_decoder {
+            None
+        } else {
+            if reader.bit()? {
+                reader.bits(3)?; // tiles, vectors over edges, reference lists
+                skip_unsigned(reader, 5)?;
+            }
+            Some((from, reader.position()))
+        };
+        Some(Self {
+            looks,
+            window,
+            ticks,
+            restriction,
+        })
+    }
+}
+
+fn skip_unsigned(reader: &mut Reader, count: usize) -> Option<()> {
+    (0..count).try_for_each(|_| reader.unsigned().map(drop))
+}
+
+fn skip_bits(reader: &mut Reader, count: usize) -> Option<()> {
+    (0..count).try_for_each(|_| reader.bit().map(drop))
+}
+
+/// H.265 §7.3.2.2.1 up to `vui_parameters_present_flag`.
+fn skip_to_usability(reader: &mut Reader) -> Option<()> {
+    skip_bits(reader, HEADER_BITS)?;
+    reader.bits(4)?; // sps_video_parameter_set_id
+    let sub_layers = reader.bits(3)?;
+    reader.bit()?; // sps_temporal_id_nesting_flag
+    skip_profile(reader, sub_layers)?;
+    reader.unsigned()?; // sps_seq_parameter_set_id
+    if reader.unsigned()? == 3 {
+        reader.bit()?; // separate_colour_plane_flag
+    }
+    skip_unsigned(reader, 2)?; // width, height
+    if reader.bit()? {
+        skip_unsigned(reader, 4)?; // offsets of the conformance window
+    }
+    skip_unsigned(reader, 2)?; // bit depths
+    let order_count_bits = reader.unsigned()?.checked_add(4)?;
+    let from = if reader.bit()? { 0 } else { sub_layers };
+    for _ in from..=sub_layers {
+        skip_unsigned(reader, 3)?; // buffering, reordering, latency
+    }
+    skip_unsigned(reader, 6)?; // sizes of blocks, depths of transform trees
+    if reader.bit()? && reader.bit()? {
+        skip_scaling_lists(reader)?;
+    }
+    reader.bits(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+    if reader.bit()? {
+        reader.bits(8)?; // bit depths of PCM samples
+        skip_unsigned(reader, 2)?;
+        reader.bit()?; // pcm_loop_filter_disabled_flag
+    }
+    skip_reference_sets(reader)?;
+    if reader.bit()? {
+        for _ in 0..reader.unsigned()? {
+            reader.bits(order_count_bits.min(32))?; // lt_ref_pic_poc_lsb_sps
+            reader.bit()?; // used_by_curr_pic_lt_sps_flag
+        }
+    }
+    reader.bits(2)?; // temporal vectors, strong intra smoothing
+    Some(())
+}
+
+/// H.265 §7.3.3.
+fn skip_profile(reader: &mut Reader, sub_layers: u32) -> Option<()> {
+    const PROFILE_BITS: usize = PROFILE_BYTES * 8;
+    const LEVEL_BITS: usize = 8;
+    skip_bits(reader, PROFILE_BITS + LEVEL_BITS)?;
+    let mut present = Vec::new();
+    for _ in 0..sub_layers {
+        present.push((reader.bit()?, reader.bit()?));
+    }
+    if sub_layers > 0 {
+        skip_bits(reader, 2 * (8 - sub_layers as usize))?;
+    }
+    for (has_profile, has_level) in present {
+        skip_bits(reader, if has_profile { PROFILE_BITS } else { 0 })?;
+        skip_bits(reader, if has_level { LEVEL_BITS } else { 0 })?;
+    }
+    Some(())
+}
+
+/// H.265 §7.3.4.
+fn skip_scaling_lists(reader: &mut Reader) -> Option<()> {
+    for size in 0..4_usize {
+        let matrices = if size == 3 { 2 } else { 6 };
+        for _ in 0..matrices {
+            if reader.bit()? {
+                let coefficients = (1_usize << (4 + 2 * size)).min(64) + usize::from(size > 1);
+                skip_unsigned(reader, coefficients)?; // signed ones, which are as long
+            } else {
+                reader.unsigned()?; // scaling_list_pred_matrix_id_delta
+            }
+        }
+    }
+    Some(())
+}
+
+/// H.265 §7.3.7. How long a set is that refers to the one before it depends on what that holds,
+/// so the distances of the pictures are kept.
+fn skip_reference_sets(reader: &mut Reader) -> Option<()> {
+    let count = reader.unsigned()?;
+    if count > MOST_SETS {
+        return None;
+    }
+    let mut distances: Vec<i64> = Vec::new();
+    for set in 0..count {
+        distances = if set > 0 && reader.bit()? {
+            predicted_set(reader, &distances)?
+        } else {
+            explicit_set(reader)?
+        };
+        // §7.4.8: those before, the nearest first, then those after, the nearest first.
+        distances.sort_by_key(|distance| (*distance > 0, distance.abs()));
+    }
+    Some(())
+}
+
+fn predicted_set(reader: &mut Reader, before: &[i64]) -> Option<Vec<i64>> {
+    let is_negative = reader.bit()?;
+    let step = i64::from(reader.unsigned()?) + 1;
+    let step = if is_negative { -step } else { step };
+    let mut distances = Vec::new();
+    for distance in before.iter().chain([&0]) {
+        let is_used = reader.bit()?;
+        let is_kept = is_used || reader.bit()?;
+        if is_kept && distance + step != 0 {
+            distances.push(distance + step);
+        }
+    }
+    Some(distances)
+}
+
+fn explicit_set(reader: &mut Reader) -> Option<Vec<i64>> {
+    let counts = [(reader.unsigned()?, -1), (reader.unsigned()?, 1)];
+    let mut distances = Vec::new();
+    for (count, sign) in counts {
+        if count > MOST_PICTURES {
+            return None;
+        }
+        let mut distance = 0;
+        for _ in 0..count {
+            distance += i64::from(reader.unsigned()?) + 1;
+            reader.bit()?; // used_by_curr_pic_flag
+            distances.push(sign * distance);
+        }
+    }
+    Some(distances)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From an encoder's byte stream to samples as the source has them.
 
-use super::hevc;
+use super::hevc::{self, HevcSps};
 use super::source::{Codec, Source};
 use super::sps::Sps;
 use super::{EncodeError, Moment};
@@ -87,17 +87,20 @@ impl Output {
 
     /// A VPS or SPS that says what the source's says.
     fn like_source(&self, unit: &[u8]) -> Vec<u8> {
-        let like = match self.source.codec {
+        let source = &self.source;
+        let like = match source.codec {
             Codec::H264 => {
-                let source = self.source.sps.as_ref();
-                source.and_then(|source| Some(Sps::parse(unit)?.like(source)))
+                (source.sps.as_ref().zip(Sps::parse(unit))).map(|(source, own)| own.like(source))
             }
-            Codec::H265 => {
-                let level = self.source.h265_level();
-                level.map(|level| hevc::with_level(unit, level))
-            }
+            Codec::H265 => (source.hevc_sps.as_ref().zip(HevcSps::parse(unit)))
+                .filter(|_| h265::kind(unit) == h265::SPS)
+                .and_then(|(source, own)| own.like(source)),
         };
-        like.unwrap_or_else(|| unit.to_vec())
+        let unit = like.unwrap_or_else(|| unit.to_vec());
+        match source.h265_level() {
+            Some(level) => hevc::with_level(&unit, level),
+            None => unit,
+        }
     }
 }
 

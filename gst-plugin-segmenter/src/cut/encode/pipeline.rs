@@ -191,7 +191,7 @@ fn build(
     shared: &Arc<Shared>,
     feed: impl Iterator<Item = io::Result<Feed>> + Send + 'static,
 ) -> Result<gst::Pipeline, EncodeError> {
-    let any_rate = source.caps(gst::Fraction::new(25, 1));
+    let any_rate = source.caps(gst::Fraction::new(25, 1), &[]);
     let decoder = elements::decoder(source, &any_rate, &job.options)?;
     let encoder = elements::encoder(source, &job.options)?;
     let form = elements::make("capsfilter")?;
@@ -303,7 +303,7 @@ impl<I: Iterator<Item = io::Result<Feed>>> Feeder<I> {
         }
         if self.frame_rate.is_none() || frame.entry.is_some() {
             let rate = self.frame_rate(frame.duration);
-            appsrc.set_caps(Some(&self.source.caps(rate)));
+            appsrc.set_caps(Some(&self.source.caps(rate, &frame.sample)));
         }
         let times = self.shared.with_ledger(|ledger| {
             if !is_whole(&frame.sample, self.source.sets.length_bytes) {
@@ -406,19 +406,7 @@ fn watch_decoder(
     let is_settled = AtomicBool::new(false);
     let (form, shared) = (form.downgrade(), shared.clone());
     pad.add_probe(kinds, move |_, info| match &info.data {
-        Some(gst::PadProbeData::Buffer(picture)) => {
-            let time_ns = picture.pts().map_or(0, gst::ClockTime::nseconds);
-            let is_corrupt = picture.flags().contains(gst::BufferFlags::CORRUPTED);
-            let decoded = shared.with_ledger(|ledger| ledger.decoded(time_ns, is_corrupt));
-            match decoded {
-                Ok(true) if !shared.has_failed() => gst::PadProbeReturn::Ok,
-                Ok(_) => gst::PadProbeReturn::Drop,
-                Err(error) => {
-                    shared.fail(error);
-                    gst::PadProbeReturn::Drop
-                }
-            }
-        }
+        Some(gst::PadProbeData::Buffer(picture)) => decoded(&shared, picture),
         Some(gst::PadProbeData::Event(event)) => {
             if let (gst::EventView::Caps(caps), Some(form)) = (event.view(), form.upgrade())
                 && !is_settled.swap(true, Ordering::Relaxed)
@@ -429,6 +417,19 @@ fn watch_decoder(
         }
         _ => gst::PadProbeReturn::Ok,
     });
+}
+
+fn decoded(shared: &Shared, picture: &gst::Buffer) -> gst::PadProbeReturn {
+    let time_ns = picture.pts().map_or(0, gst::ClockTime::nseconds);
+    let is_corrupt = picture.flags().contains(gst::BufferFlags::CORRUPTED);
+    match shared.with_ledger(|ledger| ledger.decoded(time_ns, is_corrupt)) {
+        Ok(true) if !shared.has_failed() => gst::PadProbeReturn::Ok,
+        Ok(_) => gst::PadProbeReturn::Drop,
+        Err(error) => {
+            shared.fail(error);
+            gst::PadProbeReturn::Drop
+        }
+    }
 }
 
 /// What of the first picture's form all others get: an encoder starts anew where it changes.

@@ -3,8 +3,9 @@
 //! re-encoded ones must look like.
 
 use super::EncodeError;
+use super::hevc::HevcSps;
 use super::sps::Sps;
-use crate::media::nal::Sets;
+use crate::media::nal::{self, Sets};
 
 /// Size and kind of a box.
 const BOX_HEADER_BYTES: usize = 8;
@@ -44,6 +45,8 @@ pub struct Source {
     pub sets: Sets,
     /// The first SPS of an H.264 record.
     pub sps: Option<Sps>,
+    /// The first SPS of an H.265 record.
+    pub hevc_sps: Option<HevcSps>,
 }
 
 impl Source {
@@ -65,9 +68,10 @@ impl Source {
             Codec::H265 => Sets::from_hvcc(record),
         };
         let sets = sets.ok_or_else(damaged)?;
-        let sps = match codec {
-            Codec::H264 => sets.sps.first().and_then(|unit| Sps::parse(unit)),
-            Codec::H265 => None,
+        let first = sets.sps.first();
+        let (sps, hevc_sps) = match codec {
+            Codec::H264 => (first.and_then(|unit| Sps::parse(unit)), None),
+            Codec::H265 => (None, first.and_then(|unit| HevcSps::parse(unit))),
         };
         Ok(Self {
             codec,
@@ -77,11 +81,12 @@ impl Source {
             record: record.to_vec(),
             sets,
             sps,
+            hevc_sps,
         })
     }
 
-    /// What a decoder must be told of the samples.
-    pub fn caps(&self, frame_rate: gst::Fraction) -> gst::Caps {
+    /// What a decoder must be told of the samples, of which this is the first.
+    pub fn caps(&self, frame_rate: gst::Fraction, first: &[u8]) -> gst::Caps {
         let format = match (self.codec, self.in_band) {
             (Codec::H264, false) => "avc",
             (Codec::H264, true) => "avc3",
@@ -98,10 +103,20 @@ impl Source {
                 .field("width", i32::from(self.width))
                 .field("height", i32::from(self.height));
         }
-        // Else a decoder takes the first picture for an example, and that may be the odd one out.
-        if self.sps.as_ref().is_some_and(|sps| sps.is_progressive) {
-            caps = caps.field("interlace-mode", "progressive");
-        }
+        // Else a decoder goes by the first picture, and that may be the odd one out.
+        caps = match &self.sps {
+            Some(sps) if sps.is_progressive => caps.field("interlace-mode", "progressive"),
+            Some(sps) => {
+                let mut units = nal::in_sample(first, self.sets.length_bytes);
+                let order = match units.find_map(|unit| sps.is_top_field_first(unit)) {
+                    Some(false) => "bottom-field-first",
+                    Some(true) | None => "top-field-first",
+                };
+                caps.field("interlace-mode", "interleaved")
+                    .field("field-order", order)
+            }
+            None => caps,
+        };
         caps.build()
     }
 

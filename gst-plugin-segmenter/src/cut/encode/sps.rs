@@ -11,6 +11,7 @@
 //! reference decoder, which belong to the source's bytes, and with them picture timing.
 
 use super::bits::{Reader, Writer, escape, unescape};
+use crate::media::nal::h264;
 
 /// Profiles whose SPS tells the chroma format and more (H.264 §7.3.2.1.1).
 const WITH_CHROMA_FORMAT: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
@@ -25,6 +26,8 @@ pub struct Sps {
     pub profile: u8,
     /// Bits of a sample beyond eight.
     pub extra_bits: u32,
+    /// Its chroma is as fine as its luma (4:4:4).
+    pub has_full_chroma: bool,
     /// All pictures are frames (`frame_mbs_only_flag`).
     pub is_progressive: bool,
     reference_frames: u32,
@@ -38,6 +41,8 @@ pub struct Sps {
 struct Usability {
     /// From the flag of the pixel aspect to that of the reference decoder's parameters, in bits.
     looks: (usize, usize),
+    /// Bits before `pic_struct` in picture timing (H.264 §D.1.3), if that is there.
+    picture_structure_at: Option<u32>,
     restriction: Option<Restriction>,
 }
 
@@ -58,10 +63,10 @@ impl Sps {
         let [_, profile, _, _] = *head;
         let mut reader = Reader::new(body);
         reader.unsigned()?; // seq_parameter_set_id
-        let extra_bits = if WITH_CHROMA_FORMAT.contains(&profile) {
+        let (chroma_format, extra_bits) = if WITH_CHROMA_FORMAT.contains(&profile) {
             chroma_format(&mut reader)?
         } else {
-            0
+            (1, 0)
         };
         reader.unsigned()?; // log2_max_frame_num_minus4
         skip_order_count(&mut reader)?;
@@ -89,6 +94,7 @@ impl Sps {
         Some(Self {
             profile,
             extra_bits,
+            has_full_chroma: chroma_format == 3,
             is_progressive,
             reference_frames,
             usability_at,
@@ -117,6 +123,20 @@ impl Sps {
         }
         let (unit, ticks) = (reader.bits(32)?, reader.bits(32)?);
         (unit > 0 && ticks > 0).then_some((ticks, unit.checked_mul(2)?))
+    }
+
+    /// Which field of a picture is first, if this unit is its timing and says so (H.264 table D-1).
+    pub fn is_top_field_first(&self, unit: &[u8]) -> Option<bool> {
+        const PICTURE_TIMING: u32 = 1;
+        let at = self.usability.as_ref()?.picture_structure_at?;
+        let timing = message(unit, PICTURE_TIMING)?;
+        let mut reader = Reader::new(&timing);
+        (0..at).try_for_each(|_| reader.bit().map(drop))?;
+        match reader.bits(4)? {
+            1 | 3 | 5 => Some(true),
+            2 | 4 | 6 => Some(false),
+            _ => None,
+        }
     }
 
     /// This SPS of an encoder with the head and the usability information of the source's.
@@ -176,8 +196,8 @@ fn includes(whole: u8, part: u8) -> bool {
     }
 }
 
-/// Returns `bit_depth_luma_minus8`.
-fn chroma_format(reader: &mut Reader) -> Option<u32> {
+/// Returns `chroma_format_idc` and `bit_depth_luma_minus8`.
+fn chroma_format(reader: &mut Reader) -> Option<(u32, u32)> {
     let chroma_format = reader.unsigned()?;
     if chroma_format == 3 {
         reader.bit()?; // separate_colour_plane_flag
@@ -195,7 +215,7 @@ fn chroma_format(reader: &mut Reader) -> Option<u32> {
         }
     }
     // No profile has more than 14 bits.
-    (extra_bits <= 6).then_some(extra_bits)
+    (extra_bits <= 6).then_some((chroma_format, extra_bits))
 }
 
 /// H.264 §7.3.2.1.1.1.
@@ -242,10 +262,11 @@ fn usability(reader: &mut Reader) -> Option<Usability> {
     let looks = (from, HEAD_BYTES * 8 + reader.position());
     let network = skip_reference_decoder(reader)?;
     let slices = skip_reference_decoder(reader)?;
-    if network || slices {
+    if network.or(slices).is_some() {
         reader.bit()?; // low_delay_hrd_flag
     }
-    reader.bit()?; // pic_struct_present_flag
+    let delay_bits = network.or(slices).unwrap_or(0);
+    let picture_structure_at = reader.bit()?.then_some(delay_bits);
     let restriction = if reader.bit()? {
         let vectors_over_edges = reader.bit()?;
         reader.unsigned()?; // max_bytes_per_pic_denom
@@ -259,11 +280,16 @@ fn usability(reader: &mut Reader) -> Option<Usability> {
     } else {
         None
     };
-    Some(Usability { looks, restriction })
+    Some(Usability {
+        looks,
+        picture_structure_at,
+        restriction,
+    })
 }
 
-/// Everything before `timing_info_present_flag`.
-fn skip_colour(reader: &mut Reader) -> Option<()> {
+/// Pixel aspect, overscan, colours and the place of chroma samples, which H.264 §E.1.1 and H.265
+/// §E.2.1 write alike.
+pub fn skip_colour(reader: &mut Reader) -> Option<()> {
     const EXTENDED_ASPECT: u32 = 255;
     if reader.bit()? && reader.bits(8)? == EXTENDED_ASPECT {
         reader.bits(32)?; // sar_width, sar_height
@@ -284,18 +310,51 @@ fn skip_colour(reader: &mut Reader) -> Option<()> {
     Some(())
 }
 
-/// Skips the parameters of a reference decoder (H.264 §E.1.2) if they are there, and says so.
-fn skip_reference_decoder(reader: &mut Reader) -> Option<bool> {
-    let is_there = reader.bit()?;
-    if is_there {
-        let schedules = reader.unsigned()?;
-        reader.bits(8)?; // bit_rate_scale, cpb_size_scale
-        for _ in 0..=schedules {
-            reader.unsigned()?; // bit_rate_value_minus1
-            reader.unsigned()?; // cpb_size_value_minus1
-            reader.bit()?; // cbr_flag
-        }
-        reader.bits(20)?; // the lengths of delays and time offsets
+/// Skips the parameters of a reference decoder (H.264 §E.1.2); if they are there, returns how
+/// many bits the two delays have in picture timing.
+fn skip_reference_decoder(reader: &mut Reader) -> Option<Option<u32>> {
+    if !reader.bit()? {
+        return Some(None);
     }
-    Some(is_there)
+    let schedules = reader.unsigned()?;
+    reader.bits(8)?; // bit_rate_scale, cpb_size_scale
+    for _ in 0..=schedules {
+        reader.unsigned()?; // bit_rate_value_minus1
+        reader.unsigned()?; // cpb_size_value_minus1
+        reader.bit()?; // cbr_flag
+    }
+    reader.bits(5)?; // initial_cpb_removal_delay_length_minus1
+    let delay_bits = reader.bits(5)? + 1 + reader.bits(5)? + 1;
+    reader.bits(5)?; // time_offset_length
+    Some(Some(delay_bits))
+}
+
+/// The payload of the first message of a kind in a unit of supplemental enhancement information
+/// (H.264 §7.3.2.3.1), unescaped.
+fn message(unit: &[u8], kind: u32) -> Option<Vec<u8>> {
+    /// Numbers are written as so many bytes of 255 and a last one.
+    fn number(rest: &mut &[u8]) -> Option<u32> {
+        let mut sum = 0_u32;
+        loop {
+            let (byte, after) = rest.split_first()?;
+            *rest = after;
+            sum = sum.checked_add(u32::from(*byte))?;
+            if *byte < 255 {
+                return Some(sum);
+            }
+        }
+    }
+    if h264::kind(unit) != h264::SEI {
+        return None;
+    }
+    let payload = unescape(unit);
+    let mut rest = payload.get(1..)?;
+    loop {
+        let (found, bytes) = (number(&mut rest)?, number(&mut rest)?);
+        let (body, next) = rest.split_at_checked(usize::try_from(bytes).ok()?)?;
+        if found == kind {
+            return Some(body.to_vec());
+        }
+        rest = next;
+    }
 }

@@ -62,6 +62,16 @@ pub enum Piece {
     },
 }
 
+impl Piece {
+    /// How many pictures it yields.
+    pub fn frames(&self) -> usize {
+        match self {
+            Self::Copy { frames, .. } => frames.len(),
+            Self::Encode { keep, .. } => keep.len(),
+        }
+    }
+}
+
 /// How a decoder is brought to start at a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {

@@ -11,4 +11,8 @@ mod reading;
 mod restart;
 mod tools;
 mod transport;
+mod ts_damage;
+mod ts_frames;
+mod ts_mux;
+mod ts_shapes;
 mod writing;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
-//! How much of an MPEG-TS file (ISO/IEC 13818-1) a crash left whole.
+//! MPEG-TS (ISO/IEC 13818-1): its frames ([`ts_frames`]), samples out of it
+//! ([`read_pes_sample`]), and how much of a file a crash left whole ([`measure_from`]).
 //!
 //! A file cut off after any packet of 188 bytes is still a transport stream, but a PES packet cut
 //! in two leaves a damaged frame. So the cut goes back to the last packet that no PES packet of
@@ -12,11 +13,31 @@
 //! does not know, collects payloads in memory and does not tell stuffing, where this must go on,
 //! needs three header fields, and lives by the stuffing.
 
+mod adts;
+mod audio;
+mod frames;
+mod gather;
+mod h264;
+mod h265;
+mod h265_sps;
+mod header;
+mod mp3;
+mod opus;
 mod packet;
+mod packets;
 mod pes;
+mod pictures;
 mod psi;
+mod sample;
+mod sets;
+mod sounds;
+mod video;
+mod vui;
 
 use std::io::{self, Read, Seek, SeekFrom};
+
+pub use self::frames::{TsError, TsFrames, ts_frames};
+pub use self::sample::{read_pes_sample, read_sample};
 
 use self::packet::{PACKET_BYTES, Packet};
 use self::pes::Streams;
@@ -59,27 +80,4 @@ fn read_packet<R: Read>(reader: &mut R, bytes: &mut [u8; PACKET_BYTES]) -> io::R
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Reads one sample, in the form that MP4 has.
-///
-/// # Errors
-/// If reading fails, or the file is not what it was.
-pub fn read_sample(
-    _file: &std::fs::File,
-    _frame: &super::Frame,
-    _entry: &[u8],
-) -> io::Result<Vec<u8>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Indexes the frames of a transport stream whose first picture is at `start`.
-///
-/// # Errors
-/// If reading fails.
-pub fn ts_frames(
-    _file: &std::fs::File,
-    _start: crate::utc::UtcNs,
-) -> io::Result<super::SegmentFrames> {
-    Err(io::ErrorKind::Unsupported.into())
 }

@@ -3,7 +3,8 @@
 
 /// Bytes of a transport packet.
 pub const PACKET_BYTES: usize = 188;
-const SYNC: u8 = 0x47;
+/// The first byte of every packet.
+pub const SYNC: u8 = 0x47;
 /// Bytes of the header, and of the length of an adaptation field.
 const HEADER_BYTES: usize = 4;
 
@@ -17,6 +18,10 @@ pub struct Packet<'a> {
     pub is_damaged: bool,
     /// The adaptation field is filled up: the payload ends what it belongs to.
     pub is_stuffed: bool,
+    /// Counts the packets of a PID that have a payload, in four bits.
+    pub continuity: u8,
+    /// The count may have jumped here (`discontinuity_indicator`).
+    pub may_jump: bool,
     pub payload: &'a [u8],
 }
 
@@ -41,6 +46,8 @@ impl<'a> Packet<'a> {
             starts_unit: high & 0x40 != 0,
             is_damaged: high & 0x80 != 0,
             is_stuffed: has_adaptation && has_payload && is_stuffed(adaptation),
+            continuity: control & 0x0F,
+            may_jump: adaptation.first().is_some_and(|flags| flags & 0x80 != 0),
             payload: if has_payload { payload } else { &[] },
         })
     }

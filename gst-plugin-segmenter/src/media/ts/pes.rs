@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::measure::Measured;
+use super::header::{Clock, Header};
 use super::packet::{PACKET_BYTES, Packet};
 
 /// A PES packet of which nothing came while this many others started is over: no muxer holds
@@ -14,8 +15,6 @@ const SILENT_STARTS: u64 = 64;
 const MOST_WAITING: usize = 4096;
 /// Ticks per second of a PTS.
 const PTS_TIMESCALE: i64 = 90_000;
-/// A PTS has 33 bits.
-const PTS_BITS: u32 = 33;
 
 /// The PES packets of all elementary streams.
 #[derive(Default)]
@@ -28,8 +27,7 @@ pub struct Streams {
     settled_bytes: u64,
     starts: u64,
     spans: BTreeMap<u16, Span>,
-    /// The first PTS of all, from which the others are counted: they wrap around.
-    first_pts: Option<u64>,
+    clock: Clock,
 }
 
 struct Pes {
@@ -96,7 +94,7 @@ impl Streams {
         for pes in &mut self.waiting {
             pes.is_over |= starts - pes.starts_then > SILENT_STARTS;
         }
-        let pts = header.pts.map(|pts| self.unwrap(pts));
+        let pts = header.pts.map(|pts| self.clock.since_first(pts));
         let mut pes = Pes {
             pid: packet.pid,
             start: self.bytes,
@@ -109,13 +107,6 @@ impl Streams {
         pes.take(packet.payload.len(), packet.is_stuffed);
         self.waiting.push(pes);
         self.settle(self.bytes);
-    }
-
-    /// Ticks since the first PTS of all, the short way around.
-    fn unwrap(&mut self, pts: u64) -> i64 {
-        let first = *self.first_pts.get_or_insert(pts);
-        let ahead = pts.wrapping_sub(first) << (u64::BITS - PTS_BITS);
-        ahead.cast_signed() >> (u64::BITS - PTS_BITS)
     }
 
     /// Takes as settled what lies before the last place, up to `limit`, that nothing crosses.
@@ -193,37 +184,4 @@ impl Pes {
             None => self.is_over = is_stuffed,
         }
     }
-}
-
-/// The parts of a PES header that matter here.
-struct Header {
-    /// Of the whole PES packet, where it says so.
-    bytes: Option<usize>,
-    pts: Option<u64>,
-}
-
-impl Header {
-    fn parse(payload: &[u8]) -> Option<Self> {
-        let [0, 0, 1, _stream, high, low] = *payload.first_chunk::<6>()? else {
-            return None;
-        };
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        Some(Self {
-            bytes: (length > 0).then_some(6 + length),
-            pts: pts(payload),
-        })
-    }
-}
-
-/// The PTS: 33 bits in five bytes, with markers between (§2.4.3.7).
-fn pts(payload: &[u8]) -> Option<u64> {
-    let [marker, flags, header_bytes] = *payload.get(6..)?.first_chunk::<3>()?;
-    if marker & 0xC0 != 0x80 || flags & 0x80 == 0 || header_bytes < 5 {
-        return None;
-    }
-    let [a, b, c, d, e] = *payload.get(9..)?.first_chunk::<5>()?;
-    let high = u64::from(a >> 1) & 0x07;
-    let middle = u64::from(u16::from_be_bytes([b, c]) >> 1);
-    let low = u64::from(u16::from_be_bytes([d, e]) >> 1);
-    Some(high << 30 | middle << 15 | low)
 }

@@ -19,12 +19,42 @@ const MOST_PIDS: usize = 64;
 pub struct Tables {
     /// PIDs of PAT and PMTs, with the section each is in the middle of.
     sections: BTreeMap<u16, Vec<u8>>,
-    elementary: Vec<u16>,
+    streams: Vec<Elementary>,
+}
+
+/// An elementary stream as its PMT first announced it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elementary {
+    pub pid: u16,
+    /// What it holds (table 2-34).
+    pub stream_type: u8,
+    /// Descriptors one after another (§2.6).
+    pub descriptors: Vec<u8>,
+}
+
+impl Elementary {
+    /// The bodies of its descriptors with this tag.
+    pub fn descriptors(&self, tag: u8) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.descriptors[..];
+        std::iter::from_fn(move || {
+            let ([tag, bytes], after) = rest.split_first_chunk::<2>()?;
+            let (body, next) = after.split_at_checked(usize::from(*bytes))?;
+            rest = next;
+            Some((*tag, body))
+        })
+        .filter(move |(found, _)| *found == tag)
+        .map(|(_, body)| body)
+    }
 }
 
 impl Tables {
     pub fn is_elementary(&self, pid: u16) -> bool {
-        self.elementary.contains(&pid)
+        self.streams.iter().any(|stream| stream.pid == pid)
+    }
+
+    /// The elementary streams, in the order in which they were announced.
+    pub fn streams(&self) -> &[Elementary] {
+        &self.streams
     }
 
     /// Takes a packet that may belong to a table.
@@ -75,13 +105,21 @@ impl Tables {
             return;
         };
         let mut rest = rest.get(length_12(*high, *low)..).unwrap_or_default();
-        while let Some(([_, pid_high, pid_low, high, low], after)) = rest.split_first_chunk::<5>() {
+        while let Some(([kind, pid_high, pid_low, high, low], after)) =
+            rest.split_first_chunk::<5>()
+        {
             let pid = u16::from_be_bytes([pid_high & 0x1F, *pid_low]);
             let is_table = pid == PID_PAT || self.sections.contains_key(&pid);
-            if !is_table && !self.is_elementary(pid) && self.elementary.len() < MOST_PIDS {
-                self.elementary.push(pid);
+            let descriptors_end = length_12(*high, *low).min(after.len());
+            let (descriptors, next) = after.split_at(descriptors_end);
+            if !is_table && !self.is_elementary(pid) && self.streams.len() < MOST_PIDS {
+                self.streams.push(Elementary {
+                    pid,
+                    stream_type: *kind,
+                    descriptors: descriptors.to_vec(),
+                });
             }
-            rest = after.get(length_12(*high, *low)..).unwrap_or_default();
+            rest = next;
         }
     }
 }

@@ -53,6 +53,7 @@ pub struct Slice {
 pub enum SliceSource {
     File { file: u32, offset: u64 },
     Memory { offset: u64 },
+    Spool { offset: u64 },
     Pes { sample: u32, from: u32 },
 }
 
@@ -127,6 +128,7 @@ impl Layout {
         let source = match *part {
             Part::File { file, offset, .. } => SliceSource::File { file, offset },
             Part::Memory { offset, .. } => SliceSource::Memory { offset },
+            Part::Spool { offset, .. } => SliceSource::Spool { offset },
             Part::Pes { sample, from, .. } => SliceSource::Pes { sample, from },
         };
         let start = self.last_start();
@@ -158,7 +160,8 @@ impl Slice {
                     offset: at,
                 },
             ) => file == next && offset + bytes == at,
-            (SliceSource::Memory { offset }, SliceSource::Memory { offset: at }) => {
+            (SliceSource::Memory { offset }, SliceSource::Memory { offset: at })
+            | (SliceSource::Spool { offset }, SliceSource::Spool { offset: at }) => {
                 offset + bytes == at
             }
             _ => false,

@@ -105,6 +105,10 @@ impl VirtualMp4 {
         let out = out.get_mut(..length).unwrap_or_default();
         match source {
             SliceSource::Memory { offset } => copy(&self.assembly.memory, offset + skipped, out),
+            SliceSource::Spool { offset } => {
+                sample_reader::spool(&self.assembly)?.read_exact_at(out, offset + skipped)?;
+                Ok(out.len())
+            }
             SliceSource::File { file, offset } => {
                 let (source, opened) = self.open.get(&self.assembly, file)?;
                 let read = opened.read_exact_at(out, offset + skipped);
@@ -153,6 +157,14 @@ impl VirtualMp4 {
             match source {
                 SliceSource::Memory { offset } => {
                     write_range(&self.assembly.memory, offset + skipped, length, out)?;
+                }
+                SliceSource::Spool { offset } => {
+                    let mut spool = sample_reader::spool(&self.assembly)?;
+                    spool.seek(SeekFrom::Start(offset + skipped))?;
+                    let copied = io::copy(&mut spool.take(length), out)?;
+                    if copied != length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
                 }
                 SliceSource::Pes { sample, from } => {
                     let bytes = self.open.pes_sample(&self.assembly, sample)?;
@@ -276,6 +288,7 @@ fn etag(head: &[u8], layout: &Layout, assembly: &Assembly) -> String {
             SliceSource::File { file, offset } => (0_u8, file, offset),
             SliceSource::Memory { offset } => (1, 0, offset),
             SliceSource::Pes { sample, from } => (2, sample, from.into()),
+            SliceSource::Spool { offset } => (3, 0, offset),
         };
         hash.update([kind]);
         hash.update(number.to_be_bytes());

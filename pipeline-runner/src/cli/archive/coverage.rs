@@ -8,10 +8,14 @@ use std::process::ExitCode;
 use gstsegmenter::archive::{Archive, Coverage, Covered, Kind, Segment, Span};
 use serde::Serialize;
 
-use super::output::{Out, Time};
+use super::find;
 use super::table::Align::{Left, Right};
 use super::table::Table;
-use super::{Failure, Place, find, growing_ns, text, time};
+use crate::cli::failure::Failure;
+use crate::cli::output::{Out, Time};
+use crate::cli::place::Place;
+use crate::cli::recorded::{growing_ns, recorded};
+use crate::cli::{moment, names, text};
 
 /// From the most to the least wanted.
 const QUALITIES: [Kind; 4] = [Kind::Full, Kind::Suspect, Kind::Partial, Kind::Temp];
@@ -25,13 +29,13 @@ pub struct Args {
     #[command(flatten)]
     place: Place,
     /// The stream
-    #[arg(value_parser = find::stream_name)]
+    #[arg(value_parser = names::stream_name)]
     stream: String,
     /// The variant; all of them if none is named
-    #[arg(long, value_parser = find::variant_name)]
+    #[arg(long, value_parser = names::variant_name)]
     variant: Option<String>,
     #[command(flatten)]
-    range: time::Range,
+    range: moment::Range,
     /// Writes JSON
     #[arg(long)]
     json: bool,
@@ -41,12 +45,12 @@ pub struct Args {
 pub(super) fn run(args: &Args, out: &mut Out) -> Result<ExitCode, Failure> {
     let bounds = args.range.bounds()?;
     let archive = args.place.open()?;
-    let variants = find::variants(&archive, Some(&args.stream), args.variant.as_deref())?;
+    let variants = names::variants(&archive, Some(&args.stream), args.variant.as_deref())?;
     let mut report = Vec::new();
     for (stream, variant) in variants {
-        let recorded = find::recorded(&archive, &stream, &variant)?;
+        let recorded = recorded(&archive, &stream, &variant)?;
         let name = format!("{stream}/{variant}");
-        let range = time::fill(bounds, recorded, &name)?;
+        let range = find::fill(bounds, recorded, &name)?;
         let coverage = range.map(|range| cover(&archive, &stream, &variant, range));
         report.push((variant, coverage.transpose()?));
     }
@@ -62,7 +66,7 @@ pub(super) fn run(args: &Args, out: &mut Out) -> Result<ExitCode, Failure> {
 }
 
 fn cover(archive: &Archive, stream: &str, variant: &str, range: Span) -> Result<Coverage, Failure> {
-    let now = time::now();
+    let now = moment::now();
     let growing = |segment: &Segment| growing_ns(segment, now);
     Ok(archive.coverage_with(stream, variant, range.from, range.to, &growing)?)
 }

@@ -1,126 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the command line names, in the archive; and if it is not there, what is.
+//! Hours and ranges that the command line names, in the archive; and if one is not there, what is.
 
-use gstsegmenter::archive::{Archive, Kind, MAX_REACH_NS, Span, name};
+use gstsegmenter::archive::{Archive, Span, name};
 use gstsegmenter::utc::UtcNs;
 
-use super::{Failure, growing_ns, text, time};
-
-/// Names less alike than this (1 is equal) are no help.
-const ALIKE: f64 = 0.5;
-/// More names than this are not listed in an error.
-const MOST_LISTED: usize = 12;
-
-/// Reads the name of a stream; a value parser.
-pub(super) fn stream_name(text: &str) -> Result<String, String> {
-    folder_name("stream", text)
-}
-
-/// Reads the name of a variant; a value parser.
-pub(super) fn variant_name(text: &str) -> Result<String, String> {
-    folder_name("variant", text)
-}
-
-fn folder_name(what: &'static str, text: &str) -> Result<String, String> {
-    match name::check_folder_name(what, text) {
-        Ok(()) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
-}
+use crate::cli::failure::Failure;
+use crate::cli::text;
 
 /// Reads an hour, `2026-11-20T10`; a value parser.
 pub(super) fn hour(text: &str) -> Result<UtcNs, String> {
     name::parse_hour_folder(text).map_err(|error| error.to_string())
-}
-
-/// The variants to look at: of one stream or all, the one named or all.
-pub(super) fn variants(
-    archive: &Archive,
-    stream: Option<&str>,
-    variant: Option<&str>,
-) -> Result<Vec<(String, String)>, Failure> {
-    let streams = match stream {
-        Some(stream) => vec![existing_stream(archive, stream)?],
-        None => archive.streams()?,
-    };
-    let mut found = Vec::new();
-    for stream in streams {
-        let variants = match variant {
-            Some(variant) => vec![existing_variant(archive, &stream, variant)?],
-            None => archive.variants(&stream)?,
-        };
-        found.extend(
-            variants
-                .into_iter()
-                .map(|variant| (stream.clone(), variant)),
-        );
-    }
-    Ok(found)
-}
-
-/// `stream`, if there is one of that name.
-pub(super) fn existing_stream(archive: &Archive, stream: &str) -> Result<String, Failure> {
-    let place = text::path(archive.root());
-    among("stream", stream, &place, archive.streams()?)
-}
-
-/// `variant`, if the stream has one of that name.
-pub(super) fn existing_variant(
-    archive: &Archive,
-    stream: &str,
-    variant: &str,
-) -> Result<String, Failure> {
-    let place = format!("stream `{stream}`");
-    among("variant", variant, &place, archive.variants(stream)?)
-}
-
-fn among(what: &str, wanted: &str, place: &str, names: Vec<String>) -> Result<String, Failure> {
-    if names.iter().any(|name| name == wanted) {
-        return Ok(wanted.to_owned());
-    }
-    let mut message = format!("there is no {what} `{wanted}` in {place}");
-    if let Some(nearest) = nearest(wanted, &names) {
-        message.push_str(&format!("; did you mean `{nearest}`?"));
-    } else {
-        message.push(';');
-    }
-    message.push_str(&match names.as_slice() {
-        [] => format!(" there is no {what} at all"),
-        _ => format!(" there {}", listed(&names)),
-    });
-    Err(Failure::Message(message))
-}
-
-fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let alike = |name: &String| {
-        let name = name.to_lowercase();
-        let cut_short = wanted.len() >= 3 && name.starts_with(&wanted);
-        let edits = strsim::normalized_damerau_levenshtein(&wanted, &name);
-        edits.max(if cut_short { ALIKE } else { 0.0 })
-    };
-    let near = names.iter().map(|name| (alike(name), name));
-    let near = near.filter(|(alike, _)| *alike >= ALIKE);
-    let best = near.max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)));
-    best.map(|(_, name)| name.as_str())
-}
-
-/// `is `a``; `are `a` and `b``; `are `a`, `b` and 3 more`.
-fn listed(names: &[String]) -> String {
-    let mut quoted: Vec<String> = names
-        .iter()
-        .take(MOST_LISTED)
-        .map(|name| format!("`{}`", text::clean(name)))
-        .collect();
-    let left = names.len() - quoted.len();
-    if left > 0 {
-        quoted.push(format!("{left} more"));
-    }
-    match quoted.split_last() {
-        Some((only, [])) => format!("is {only}"),
-        Some((last, rest)) => format!("are {} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
 }
 
 /// `hour`, if there is a folder for it.
@@ -156,37 +45,22 @@ pub(super) fn existing_hour(
     )))
 }
 
-/// From the first frame recorded to the end of the last; `None` if nothing is.
-pub(super) fn recorded(
-    archive: &Archive,
-    stream: &str,
-    variant: &str,
+/// `bounds`, and where they are open, those of what is recorded of `name`; `None` if nothing is.
+pub(super) fn fill(
+    (start, end): (Option<UtcNs>, Option<UtcNs>),
+    recorded: Option<Span>,
+    name: &str,
 ) -> Result<Option<Span>, Failure> {
-    let hours = archive.hours(stream, variant)?;
-    let mut from = None;
-    for hour in &hours {
-        let segments = archive.segments(stream, variant, *hour)?;
-        from = segments.first().map(|segment| segment.name.start);
-        if from.is_some() {
-            break;
-        }
+    let from = start.or(recorded.map(|recorded| recorded.from));
+    let to = end.or(recorded.map(|recorded| recorded.to));
+    match (from, to, recorded) {
+        (Some(from), Some(to), Some(recorded)) if to <= from => Err(Failure::Message(format!(
+            "{name} is recorded from {} to {} only; give both --start and --end to see that there \
+             is nothing elsewhere",
+            text::moment(recorded.from),
+            text::moment(recorded.to)
+        ))),
+        (Some(from), Some(to), _) => Ok(Some(Span { from, to })),
+        _ => Ok(None),
     }
-    let Some(from) = from else { return Ok(None) };
-    let mut to = from;
-    let mut last_hour = None;
-    for hour in hours.iter().rev() {
-        // Something longer than all that started later.
-        if last_hour.is_some_and(|last: UtcNs| last - *hour > MAX_REACH_NS) {
-            break;
-        }
-        for segment in archive.segments(stream, variant, *hour)? {
-            last_hour.get_or_insert(*hour);
-            let end = match segment.name.kind {
-                Kind::Temp => segment.name.start + growing_ns(&segment, time::now()),
-                _ => segment.end(),
-            };
-            to = to.max(end);
-        }
-    }
-    Ok(Some(Span { from, to }))
 }

@@ -13,10 +13,14 @@ use gstsegmenter::utc::{HOUR_NS, UtcNs};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::output::{Out, Time};
+use super::find;
 use super::table::Align::{Left, Right};
 use super::table::Table;
-use super::{Failure, Place, find, growing_ns, text, time};
+use crate::cli::failure::Failure;
+use crate::cli::output::{Out, Time};
+use crate::cli::place::Place;
+use crate::cli::recorded::growing_ns;
+use crate::cli::{moment, names, text};
 
 /// Arguments of `archive ls`.
 #[derive(clap::Args)]
@@ -24,10 +28,10 @@ pub struct Args {
     #[command(flatten)]
     place: Place,
     /// Lists this stream's variants
-    #[arg(value_parser = find::stream_name)]
+    #[arg(value_parser = names::stream_name)]
     stream: Option<String>,
     /// Lists this variant's hours
-    #[arg(value_parser = find::variant_name)]
+    #[arg(value_parser = names::variant_name)]
     variant: Option<String>,
     /// Lists this hour's segments; an hour is 2026-11-20T10 (UTC)
     #[arg(value_parser = find::hour)]
@@ -134,13 +138,13 @@ impl Lister<'_> {
             let rows = streams.iter().map(|stream| self.stream(stream));
             return Ok(Listing::Streams(rows.collect::<Result<_, _>>()?));
         };
-        let stream = &find::existing_stream(self.archive, stream)?;
+        let stream = &names::existing_stream(self.archive, stream)?;
         let Some(variant) = &args.variant else {
             let variants = self.archive.variants(stream)?;
             let rows = variants.iter().map(|variant| self.variant(stream, variant));
             return Ok(Listing::Variants(rows.collect::<Result<_, _>>()?));
         };
-        let variant = &find::existing_variant(self.archive, stream, variant)?;
+        let variant = &names::existing_variant(self.archive, stream, variant)?;
         let Some(hour) = args.hour else {
             let hours = self.archive.hours(stream, variant)?;
             let rows = hours.iter().map(|hour| self.hour(stream, variant, *hour));
@@ -197,7 +201,7 @@ impl Lister<'_> {
         from: UtcNs,
         to: UtcNs,
     ) -> Result<i64, Failure> {
-        let now = time::now();
+        let now = moment::now();
         let growing = |segment: &Segment| growing_ns(segment, now);
         let coverage = self
             .archive
@@ -262,7 +266,7 @@ impl Lister<'_> {
 
 fn end(segment: &Segment) -> UtcNs {
     match segment.name.kind {
-        Kind::Temp => segment.name.start + growing_ns(segment, time::now()),
+        Kind::Temp => segment.name.start + growing_ns(segment, moment::now()),
         _ => segment.name.end(),
     }
 }

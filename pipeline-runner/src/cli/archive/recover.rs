@@ -12,9 +12,10 @@ use gstsegmenter::media;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::output::{Out, Time};
-use super::{Failure, Place, text};
-use crate::cli::EXIT_FAILED;
+use crate::cli::failure::Failure;
+use crate::cli::output::{Out, Time};
+use crate::cli::place::Place;
+use crate::cli::{EXIT_FAILED, text};
 
 /// Arguments of `archive recover`.
 #[derive(clap::Args)]

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::output::Out;
+use crate::cli::output::Out;
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

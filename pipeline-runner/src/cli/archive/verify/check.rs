@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::selection::Item;
 use super::{decode, mp4, transport};
-use crate::cli::archive::text;
+use crate::cli::text;
 
 /// Names may be off by this much, or by a frame.
 pub(super) const TOLERANCE_NS: i64 = 50_000_000;

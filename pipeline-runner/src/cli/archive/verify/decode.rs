@@ -22,7 +22,8 @@ use gst::prelude::*;
 
 use super::check::{Check, Problem, Times};
 use super::tally::Tally;
-use crate::cli::archive::{Failure, text};
+use crate::cli::failure::Failure;
+use crate::cli::text;
 
 /// The category that `gst-libav` logs libav's messages in.
 const LIBAV: &str = "libav";

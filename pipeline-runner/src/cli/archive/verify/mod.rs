@@ -22,9 +22,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use super::output::Out;
-use super::{Failure, Place, find, time};
-use crate::cli::EXIT_FAILED;
+use crate::cli::failure::Failure;
+use crate::cli::output::Out;
+use crate::cli::place::Place;
+use crate::cli::{EXIT_FAILED, moment, names};
 use check::{Checked, Checks};
 use report::Report;
 use selection::{Item, Selection};
@@ -49,13 +50,13 @@ pub struct Args {
     #[command(flatten)]
     place: Place,
     /// Only this stream
-    #[arg(value_parser = find::stream_name)]
+    #[arg(value_parser = names::stream_name)]
     stream: Option<String>,
     /// Only this variant
-    #[arg(value_parser = find::variant_name)]
+    #[arg(value_parser = names::variant_name)]
     variant: Option<String>,
     #[command(flatten)]
-    range: time::Range,
+    range: moment::Range,
     /// How many segments to check at a time; as many as there are processors if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -71,7 +72,7 @@ pub struct Args {
 pub(super) fn run(args: &Args, out: &mut Out) -> Result<ExitCode, Failure> {
     let bounds = args.range.bounds()?;
     let archive = args.place.open()?;
-    let variants = find::variants(&archive, args.stream.as_deref(), args.variant.as_deref())?;
+    let variants = names::variants(&archive, args.stream.as_deref(), args.variant.as_deref())?;
     let checks = match args.no_decode {
         true => Checks::NoDecode,
         false => {

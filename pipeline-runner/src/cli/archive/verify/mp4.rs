@@ -9,7 +9,7 @@ use gstsegmenter::media::{Index, IndexTrack};
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use super::check::{Check, Problem, Structure, TOLERANCE_NS, Times};
-use crate::cli::archive::text;
+use crate::cli::text;
 
 /// Boxes that other muxers write behind the last chunk.
 const TRAILING: [&[u8; 4]; 5] = [b"mfra", b"free", b"skip", b"uuid", b"meta"];

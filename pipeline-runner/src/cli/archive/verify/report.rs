@@ -10,8 +10,8 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::check::{Check, Checked, Problem};
-use crate::cli::archive::output::{Out, Time};
-use crate::cli::archive::text;
+use crate::cli::output::{Out, Time};
+use crate::cli::text;
 
 /// Collects findings, and writes them as they come unless JSON is wanted.
 pub(super) struct Report {

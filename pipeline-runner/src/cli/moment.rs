@@ -3,10 +3,10 @@
 
 use std::sync::OnceLock;
 
-use gstsegmenter::archive::Span;
 use gstsegmenter::utc::UtcNs;
 
-use super::{Failure, text};
+use super::failure::Failure;
+use super::text;
 
 /// Now, the same for the whole command: `--start -1h --end now` is an hour.
 pub(super) fn now() -> UtcNs {
@@ -49,6 +49,22 @@ fn parse_moment_at(text: &str, now: UtcNs) -> Result<Moment, String> {
     })
 }
 
+/// Reads a range, `START,END`: two moments; a value parser.
+pub(super) fn parse_range(range: &str) -> Result<(UtcNs, UtcNs), String> {
+    let Some((start, end)) = range.split_once(',') else {
+        return Err("a range is a start and an end with a comma between".to_owned());
+    };
+    let (start, end) = (parse_moment(start.trim())?.at, parse_moment(end.trim())?.at);
+    match start < end {
+        true => Ok((start, end)),
+        false => Err(format!(
+            "the end {} is not after the start {}",
+            text::moment(end),
+            text::moment(start)
+        )),
+    }
+}
+
 /// A range, either end of which may be left open.
 #[derive(clap::Args)]
 pub(super) struct Range {
@@ -78,26 +94,6 @@ impl Range {
             )));
         }
         Ok((start, end))
-    }
-}
-
-/// `bounds`, and where they are open, those of what is recorded of `name`; `None` if nothing is.
-pub(super) fn fill(
-    (start, end): (Option<UtcNs>, Option<UtcNs>),
-    recorded: Option<Span>,
-    name: &str,
-) -> Result<Option<Span>, Failure> {
-    let from = start.or(recorded.map(|recorded| recorded.from));
-    let to = end.or(recorded.map(|recorded| recorded.to));
-    match (from, to, recorded) {
-        (Some(from), Some(to), Some(recorded)) if to <= from => Err(Failure::Message(format!(
-            "{name} is recorded from {} to {} only; give both --start and --end to see that there \
-             is nothing elsewhere",
-            text::moment(recorded.from),
-            text::moment(recorded.to)
-        ))),
-        (Some(from), Some(to), _) => Ok(Some(Span { from, to })),
-        _ => Ok(None),
     }
 }
 

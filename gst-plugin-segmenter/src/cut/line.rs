@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MPL-2.0
+//! The line of pictures: pieces copied and encoded, put one behind the other in the time of the cut.
+
+use std::collections::HashMap;
+
+use super::compose::{Builder, pictures_of};
+use super::edges::{EncodedBytes, EncodedPiece, EncodedPieces};
+use super::footage::{ClipFrame, ns_ticks};
+use super::pictures::Planned;
+use super::plan::Piece;
+use super::recipes::{Recipe, Recipes};
+use super::request::Type;
+use crate::media::assembly::{AssemblySample, AssemblyTrack, Edit, Part, settle_decoding_times};
+use crate::media::configuration::{with_h264_sets, with_h265_sets_in_band};
+use crate::media::nal::{self, Sets};
+
+/// The track of pictures, as far as it is done.
+pub struct Line<'b, 'f, 'e> {
+    builder: &'b mut Builder<'f>,
+    number: usize,
+    encoded: &'e EncodedPieces,
+    recipes: &'e Recipes,
+    /// What is done.
+    pub track: AssemblyTrack,
+    /// The track's description for each of the source's, and for what was encoded with which sets.
+    descriptions: HashMap<(u16, Option<Sets>), u16>,
+    /// For each of the source's descriptions, the parameter sets that keyframes are given.
+    in_band: HashMap<u16, Part>,
+    /// Some pictures of H.265 were encoded.
+    is_mixed_h265: bool,
+}
+
+impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
+    /// A line with nothing on it.
+    pub fn new(
+        builder: &'b mut Builder<'f>,
+        number: usize,
+        encoded: &'e EncodedPieces,
+        recipes: &'e Recipes,
+    ) -> Self {
+        let format = builder.footage.tracks.get(number);
+        let entries = format.map_or(&[][..], |format| &format.descriptions);
+        let is_h265 = entries.iter().any(|entry| is_h265(entry));
+        Self {
+            number,
+            track: AssemblyTrack {
+                is_video: true,
+                timescale: format.map_or(1, |format| format.timescale),
+                ..AssemblyTrack::default()
+            },
+            descriptions: HashMap::new(),
+            in_band: HashMap::new(),
+            is_mixed_h265: is_h265 && encoded.pieces().next().is_some(),
+            builder,
+            encoded,
+            recipes,
+        }
+    }
+
+    /// Adds a clip whose first picture is shown at `at`.
+    pub fn add(&mut self, planned: &Planned, at: i64, kind: Type) {
+        let footage = self.builder.footage;
+        let Some(clip) = footage.clips.get(planned.clip) else {
+            return;
+        };
+        let held = pictures_of(footage, clip);
+        let shift = match kind {
+            Type::Copy => self.after(planned),
+            _ => at.saturating_sub(planned.plan.first_pts),
+        };
+        for (number, piece) in planned.plan.pieces.iter().enumerate() {
+            match piece {
+                Piece::Copy { frames, .. } => {
+                    for frame in frames {
+                        let recipe = self.recipes.get(planned.clip, *frame);
+                        if let Some(held) = held.get(*frame as usize) {
+                            self.copy(held, recipe, shift);
+                        }
+                    }
+                }
+                Piece::Encode { keep, .. } => {
+                    let delay = delay(planned, number);
+                    if let Some(encoded) = self.encoded.get(planned.clip, number) {
+                        self.add_encoded(held, keep, encoded, shift, delay);
+                    }
+                }
+            }
+        }
+        if kind == Type::Copy {
+            self.edit(planned, at, shift);
+        }
+    }
+
+    fn copy(&mut self, held: &ClipFrame, recipe: Option<&Recipe>, shift: i64) {
+        let mut parts = Vec::with_capacity(1);
+        if self.is_mixed_h265 && held.frame.kind.is_entry() {
+            parts.extend(self.source_sets(held.frame.description));
+        }
+        let whole = self.builder.part(self.number, held);
+        match recipe {
+            None => parts.push(whole),
+            Some(recipe) => {
+                for piece in recipe {
+                    parts.push(match piece {
+                        crate::media::restart::Part::Bytes(bytes) => self.builder.memory(bytes),
+                        crate::media::restart::Part::Source(range) => within(whole, range),
+                    });
+                }
+            }
+        }
+        let description = self.description(held.frame.description, None);
+        let (parts, bytes) = self.builder.parts(&parts);
+        self.track.samples.push(AssemblySample {
+            pts: held.frame.pts.saturating_add(shift),
+            dts: held.frame.dts.saturating_add(shift),
+            duration: held.frame.duration,
+            bytes,
+            description,
+            is_entry: held.frame.kind.is_entry(),
+            parts,
+        });
+    }
+
+    /// Adds pictures that were encoded, in the order of showing, each decoded `delay` before it is
+    /// shown.
+    fn add_encoded(
+        &mut self,
+        held: &[ClipFrame],
+        keep: &[u32],
+        encoded: &EncodedPiece,
+        shift: i64,
+        delay: i64,
+    ) {
+        for (number, frame) in keep.iter().zip(&encoded.frames) {
+            let Some(held) = held.get(*number as usize) else {
+                continue;
+            };
+            let mut parts = Vec::with_capacity(2);
+            if self.is_mixed_h265 && frame.is_entry {
+                parts.push(self.builder.memory(&in_sample(&encoded.sets)));
+            }
+            parts.push(match &frame.bytes {
+                EncodedBytes::Held(sample) => self.builder.memory(sample),
+                EncodedBytes::Spooled(part) => *part,
+            });
+            let sets = (!self.is_mixed_h265).then(|| encoded.sets.clone());
+            let description = self.description(held.frame.description, sets);
+            let (parts, bytes) = self.builder.parts(&parts);
+            let pts = held.frame.pts.saturating_add(shift);
+            self.track.samples.push(AssemblySample {
+                pts,
+                dts: pts.saturating_sub(delay),
+                duration: held.frame.duration,
+                bytes,
+                description,
+                is_entry: frame.is_entry,
+                parts,
+            });
+        }
+    }
+
+    /// The parameter sets of one of the source's descriptions, in the form of a sample.
+    fn source_sets(&mut self, description: u16) -> Option<Part> {
+        if let Some(part) = self.in_band.get(&description) {
+            return Some(*part);
+        }
+        let entry = self.builder.entry(self.number, description);
+        let sets = sets_of(&entry)?;
+        let part = self.builder.memory(&in_sample(&sets));
+        self.in_band.insert(description, part);
+        Some(part)
+    }
+
+    /// The number of the description for pictures of the source, or for some that were encoded.
+    ///
+    /// H.264 holds the sets of both in one description, as their ids differ; a further one is only
+    /// needed where an encoder chose other sets the second time.
+    fn description(&mut self, source: u16, sets: Option<Sets>) -> u16 {
+        let key = match sets {
+            Some(sets) => (source, Some(sets)),
+            None => (source, self.first_sets(source)),
+        };
+        if let Some(number) = self.descriptions.get(&key) {
+            return *number;
+        }
+        let entry = self.builder.entry(self.number, source);
+        let changed = match &key.1 {
+            Some(sets) => with_h264_sets(&entry, &sets.sps, &sets.pps),
+            None if self.is_mixed_h265 => with_h265_sets_in_band(&entry),
+            None => None,
+        };
+        let number = u16::try_from(self.track.descriptions.len()).unwrap_or(u16::MAX);
+        self.track
+            .descriptions
+            .push(changed.unwrap_or_else(|| entry.to_vec()));
+        self.descriptions.insert(key, number);
+        number
+    }
+
+    /// The sets of the first piece that was encoded of a description.
+    fn first_sets(&self, source: u16) -> Option<Sets> {
+        if self.is_mixed_h265 {
+            return None;
+        }
+        let mut pieces = self.encoded.pieces();
+        pieces
+            .find(|piece| piece.description == source)
+            .map(|piece| piece.sets.clone())
+    }
+
+    /// By how much a clip is moved to follow on what is there. Edits show it at its place, so here
+    /// it only must not get into the way of another.
+    fn after(&self, planned: &Planned) -> i64 {
+        let ends = self
+            .track
+            .samples
+            .iter()
+            .map(|sample| sample.pts + i64::from(sample.duration));
+        let Some(end) = ends.max() else {
+            return -planned.plan.first_pts;
+        };
+        let numbers = planned.plan.pieces.iter().flat_map(|piece| match piece {
+            Piece::Copy { frames, .. } => frames.as_slice(),
+            Piece::Encode { keep, .. } => keep.as_slice(),
+        });
+        let frames = numbers.filter_map(|number| planned.frames.get(*number as usize));
+        let start = frames
+            .map(|frame| frame.pts.min(frame.dts))
+            .min()
+            .unwrap_or(0);
+        end.saturating_sub(start)
+    }
+
+    /// Shows a clip from `at` on.
+    fn edit(&mut self, planned: &Planned, at: i64, shift: i64) {
+        let shown = i64::try_from(self.track.presented_ticks()).unwrap_or(i64::MAX);
+        if at > shown {
+            self.track.edits.push(Edit {
+                pts: None,
+                ticks: at.abs_diff(shown),
+            });
+        }
+        let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
+        self.track.edits.push(Edit {
+            pts: Some(planned.plan.first_pts.saturating_add(shift)),
+            ticks: u64::try_from(ticks).unwrap_or(0),
+        });
+    }
+
+    /// The track, with times that decoders and containers accept.
+    pub fn finish(mut self, kind: Type, end_ns: i64) -> AssemblyTrack {
+        settle_decoding_times(&mut self.track.samples);
+        if kind != Type::Copy {
+            let ticks = ns_ticks(end_ns, self.track.timescale);
+            self.track.edits = vec![Edit {
+                pts: Some(0),
+                ticks: u64::try_from(ticks).unwrap_or(0),
+            }];
+        }
+        self.track
+    }
+}
+
+/// How long before it is shown a picture next to what is copied is decoded.
+fn delay(planned: &Planned, number: usize) -> i64 {
+    let of = |frame: &u32| {
+        let frame = planned.frames.get(*frame as usize)?;
+        Some(frame.pts.saturating_sub(frame.dts).max(0))
+    };
+    let neighbours = planned.plan.pieces.get(number + 1).into_iter();
+    let neighbours = neighbours.chain(
+        number
+            .checked_sub(1)
+            .and_then(|at| planned.plan.pieces.get(at)),
+    );
+    let mut copied = neighbours.filter_map(|piece| match piece {
+        Piece::Copy { frames, .. } => frames.first().and_then(of),
+        Piece::Encode { .. } => None,
+    });
+    copied.next().unwrap_or(0)
+}
+
+/// A range of a part.
+fn within(whole: Part, range: &std::ops::Range<usize>) -> Part {
+    let length = u32::try_from(range.len()).unwrap_or(u32::MAX);
+    match whole {
+        Part::File { file, offset, .. } => Part::File {
+            file,
+            offset: offset + range.start as u64,
+            bytes: length,
+        },
+        Part::Memory { offset, .. } => Part::Memory {
+            offset: offset + range.start as u64,
+            bytes: length,
+        },
+        Part::Spool { offset, .. } => Part::Spool {
+            offset: offset + range.start as u64,
+            bytes: length,
+        },
+        Part::Pes { sample, from, .. } => Part::Pes {
+            sample,
+            from: from + u32::try_from(range.start).unwrap_or(u32::MAX),
+            bytes: length,
+        },
+    }
+}
+
+fn is_h265(entry: &[u8]) -> bool {
+    matches!(entry.get(4..8), Some(b"hvc1" | b"hev1"))
+}
+
+/// The sets of a visual sample entry.
+pub fn sets_of(entry: &[u8]) -> Option<Sets> {
+    let (kind, record) = crate::media::configuration::of(entry)?;
+    match &kind {
+        b"avcC" => Sets::from_avcc(record),
+        b"hvcC" => Sets::from_hvcc(record),
+        _ => None,
+    }
+}
+
+fn in_sample(sets: &Sets) -> Vec<u8> {
+    let mut sample = Vec::new();
+    for set in sets.all() {
+        nal::push(&mut sample, set, sets.length_bytes);
+    }
+    sample
+}
