@@ -148,3 +148,25 @@ fn little_more_than_headers_is_read_and_the_rest_stays_where_it_is() {
     let new = parts.iter().filter(|part| matches!(part, Part::Bytes(_)));
     assert!(new.map(Part::bytes).sum::<usize>() < 100, "{parts:?}");
 }
+
+#[test]
+fn no_frame_changes_where_order_follows_from_frame_numbers() {
+    // Scenes that change every second get I pictures, and one reference reaches no further back.
+    let source = Source::encode(
+        "-vf negate=enable='lt(mod(t\\,2)\\,1)' -c:v libx264 -preset veryfast -x264-params \
+            keyint=300:min-keyint=150:scenecut=80:bframes=0:ref=1:weightp=0",
+    );
+    let is_entry = |at: &usize| {
+        let sample = &source.packets[*at].data;
+        Rewriter::new(&source.sets)
+            .enter(sample, sample.len())
+            .is_ok()
+    };
+    let entries: Vec<usize> = (1..source.packets.len()).filter(is_entry).collect();
+    assert!(entries.len() >= 5, "one a second: {entries:?}");
+    for entry in entries {
+        let stream = source.byte_stream(&copy(&source, entry, entry).samples);
+        assert_eq!(source.decode(&stream), source.shown[entry..]);
+        source.decodes_in_gstreamer("h264parse ! openh264dec");
+    }
+}
