@@ -16,11 +16,15 @@
 //! and the caller writes header and frames in one vectored write. Reading ([`Index`],
 //! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
+//!
+//! Cuts may also leave as MPEG-TS: [`TsWriter`].
 
+mod aac;
 mod av1;
 mod boxes;
 mod chunk;
 mod entry;
+mod entry_reading;
 mod format;
 mod frames;
 mod index;
@@ -33,9 +37,11 @@ mod parameter_sets;
 mod retime;
 mod scan;
 mod ts;
+mod ts_write;
 
 pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
+pub use entry_reading::{EntryError, codec_of_entry, entry_configuration, entry_kind};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
 pub use frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames};
 pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
@@ -44,6 +50,7 @@ pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
 pub use parameter_sets::ParameterSets;
 pub use retime::retime;
+pub use ts_write::{TsSample, TsWriteError, TsWriter};
 
 /// What cannot be written as fragmented MP4.
 #[derive(Debug, thiserror::Error)]

@@ -10,4 +10,6 @@ mod playback;
 mod reading;
 mod tools;
 mod transport;
+mod ts_promises;
+mod ts_writing;
 mod writing;
