@@ -266,19 +266,22 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 }
 
-/// Puts the pictures before `shown`, which an edit hides, one tick apart. They take no time then:
-/// players that ignore edits show them for a moment only, and GStreamer 1.22's qtdemux, which takes
-/// the hidden time off the end of what it plays, has next to nothing to take.
+/// Puts the pictures before `shown`, which an edit hides, close together. They take next to no time
+/// then: players that ignore edits show them for a moment only, and GStreamer 1.22's qtdemux, which
+/// takes the hidden time off the end of what it plays, has next to nothing to take.
 fn squeeze(samples: &mut [AssemblySample], shown: i64) {
+    /// ffmpeg takes a step of a thousand times the average for a break in the times.
+    const CLOSER: u32 = 256;
     let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
     times.retain(|pts| *pts < shown);
     times.sort_unstable();
     for sample in samples {
         if let Ok(place) = times.binary_search(&sample.pts) {
-            let left = times.len() - place;
-            sample.pts = shown.saturating_sub(i64::try_from(left).unwrap_or(0));
+            let left = i64::try_from(times.len() - place).unwrap_or(0);
+            let step = sample.duration / CLOSER + 1;
+            sample.pts = shown.saturating_sub(left.saturating_mul(step.into()));
             sample.dts = sample.pts;
-            sample.duration = 1;
+            sample.duration = step;
         }
     }
 }
