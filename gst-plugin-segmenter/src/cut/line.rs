@@ -64,6 +64,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             return;
         };
         let held = pictures_of(footage, clip);
+        let first = self.track.samples.len();
         let shift = match kind {
             Type::Copy => self.after(planned),
             _ => at.saturating_sub(planned.plan.first_pts),
@@ -87,6 +88,10 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             }
         }
         if kind == Type::Copy {
+            squeeze(
+                self.track.samples.get_mut(first..).unwrap_or_default(),
+                planned.plan.first_pts.saturating_add(shift),
+            );
             self.edit(planned, at, shift);
         }
     }
@@ -258,6 +263,23 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             }];
         }
         self.track
+    }
+}
+
+/// Puts the pictures before `shown`, which an edit hides, one tick apart. They take no time then:
+/// players that ignore edits show them for a moment only, and GStreamer 1.22's qtdemux, which takes
+/// the hidden time off the end of what it plays, has next to nothing to take.
+fn squeeze(samples: &mut [AssemblySample], shown: i64) {
+    let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
+    times.retain(|pts| *pts < shown);
+    times.sort_unstable();
+    for sample in samples {
+        if let Ok(place) = times.binary_search(&sample.pts) {
+            let left = times.len() - place;
+            sample.pts = shown.saturating_sub(i64::try_from(left).unwrap_or(0));
+            sample.dts = sample.pts;
+            sample.duration = 1;
+        }
     }
 }
 
