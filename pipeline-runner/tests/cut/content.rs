@@ -7,7 +7,7 @@ use gstsegmenter::archive::Container;
 use serde_json::{Value, json};
 
 use crate::material::TestArchive;
-use crate::support::{Cutting, FRAMES, WHOLE, pictures, range, source_pictures};
+use crate::support::{Cutting, FRAMES, WHOLE, on_a_terminal, pictures, range, source_pictures};
 
 const BOTH: [Container; 2] = [Container::Mp4, Container::Ts];
 const SECOND_NS: i64 = 1_000_000_000;
@@ -200,6 +200,24 @@ fn people_are_told_what_was_written_and_what_is_missing() {
         missing,
         "missing: 2026-11-20T10:31:08.25Z to 2026-11-20T10:31:10.25Z (2s)"
     );
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_unless_quiet() {
+    let cutting = Cutting::new(Container::Mp4);
+    let arguments = ["--type", "full", "--output", "a.mp4", "--force"];
+    let on_a_terminal = |option: &[&str]| {
+        let arguments = [&WHOLE[..], &arguments, option].concat();
+        let answer = on_a_terminal(&cutting.command(&arguments));
+        answer.with_code(0).to_owned()
+    };
+    let said = on_a_terminal(&[]);
+    for part in ["encoding", " left", "150 frames (150 encoded)"] {
+        assert!(said.contains(part), "{part}: {said:?}");
+    }
+    assert_eq!(on_a_terminal(&["--quiet"]), "");
+    let json = on_a_terminal(&["--json"]);
+    assert!(json.starts_with('{') && json.ends_with("}\r\n"), "{json:?}");
 }
 
 /// What is said on standard error with GStreamer's log switched on.
