@@ -7,7 +7,7 @@ use gstsegmenter::archive::Container;
 use serde_json::{Value, json};
 
 use crate::material::TestArchive;
-use crate::support::{Cutting, FRAMES, WHOLE, pictures, range, source_pictures};
+use crate::support::{Cutting, FRAMES, WHOLE, on_a_terminal, pictures, range, source_pictures};
 
 const BOTH: [Container; 2] = [Container::Mp4, Container::Ts];
 const SECOND_NS: i64 = 1_000_000_000;
@@ -203,11 +203,47 @@ fn people_are_told_what_was_written_and_what_is_missing() {
 }
 
 #[test]
-fn a_copy_does_not_start_gstreamer() {
+fn progress_is_shown_on_a_terminal_unless_quiet() {
     let cutting = Cutting::new(Container::Mp4);
-    let arguments = ["--type", "copy", "--output", "a.mp4"];
+    let arguments = ["--type", "full", "--output", "a.mp4", "--force"];
+    let on_a_terminal = |option: &[&str]| {
+        let arguments = [&WHOLE[..], &arguments, option].concat();
+        let answer = on_a_terminal(&cutting.command(&arguments));
+        answer.with_code(0).to_owned()
+    };
+    let said = on_a_terminal(&[]);
+    for part in ["encoding", " left", "150 frames (150 encoded)"] {
+        assert!(said.contains(part), "{part}: {said:?}");
+    }
+    assert_eq!(on_a_terminal(&["--quiet"]), "");
+    let json = on_a_terminal(&["--json"]);
+    assert!(json.starts_with('{') && json.ends_with("}\r\n"), "{json:?}");
+}
+
+/// What is said on standard error with GStreamer's log switched on.
+fn said_with_log(kind: &str) -> String {
+    let cutting = Cutting::new(Container::Mp4);
+    let arguments = ["--type", kind, "--output", "a.mp4"];
     let mut command = cutting.command(&[&WHOLE[..], &arguments].concat());
-    let output = command.env("GST_DEBUG", "5").output().expect("it runs");
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    let output = command.env("GST_DEBUG", "4").output().expect("it runs");
+    assert!(output.status.success());
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+fn a_copy_does_not_start_gstreamer() {
+    let said = said_with_log("copy");
     assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn where_gstreamer_is_started_its_log_is_the_one_without_secrets() {
+    let said = said_with_log("full");
+    let lines = said.lines().filter(|line| line.contains("GST_INIT"));
+    let lines: Vec<&str> = lines.collect();
+    assert!(lines.len() > 1, "{said}");
+    for line in lines {
+        // GStreamer's own lines begin with the time since it started.
+        assert!(line.starts_with("INFO    GST_INIT"), "{line}");
+    }
 }

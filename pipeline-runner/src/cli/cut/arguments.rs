@@ -173,7 +173,17 @@ impl Args {
     pub(super) fn options(&self) -> Options {
         Options {
             encoder: self.encoder.clone(),
+            // Where the cut goes there is room for it; where temporary files go, perhaps not.
+            spool_folder: (!self.is_stdout()).then(|| self.folder().to_owned()),
             ..Options::default()
+        }
+    }
+
+    /// The folder of the output.
+    pub(super) fn folder(&self) -> &Path {
+        match self.output.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
         }
     }
 

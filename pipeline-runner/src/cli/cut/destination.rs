@@ -69,7 +69,7 @@ impl Destination {
         check(&args.output, args.force)?;
         let unfinished = Unfinished::default();
         attend_signals(Arc::clone(&unfinished), progress.clone()).map_err(said)?;
-        let file = create(&args.output, &unfinished).map_err(said)?;
+        let file = create(args.folder(), &unfinished).map_err(said)?;
         Ok(Self {
             file,
             target: Some(Target {
@@ -167,11 +167,7 @@ fn not_written(name: &str, error: &io::Error) -> String {
     }
 }
 
-fn create(output: &Path, unfinished: &Unfinished) -> io::Result<File> {
-    let folder = match output.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+fn create(folder: &Path, unfinished: &Unfinished) -> io::Result<File> {
     // Held so that no signal comes between the file and knowing about it.
     let mut unfinished = lock(unfinished);
     let created = tempfile::Builder::new()

@@ -53,8 +53,13 @@ fn run(args: &Args) -> Result<(), Failure> {
     gstreamer::redact_log();
 
     progress.compose(request.kind);
-    let cut = cut::compose(&archive, &FrameCache::default(), &request, &args.options())
-        .map_err(|error| explain(&error, &archive, &request))?;
+    let cut = cut::compose(&archive, &FrameCache::default(), &request, &args.options()).map_err(
+        |error| match error {
+            // Of what is put aside beside the output; segments that cannot be read are holes.
+            CutError::Io(error) => destination.not_written(&error),
+            error => explain(&error, &archive, &request),
+        },
+    )?;
     let summary = cut.summary.clone();
     let written = write(cut, format, &destination.file, &progress);
     progress.clear();
