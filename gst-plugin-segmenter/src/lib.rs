@@ -4,12 +4,13 @@
 //!
 //! The rooms, and who may know whom: [`archive`] (names, coverage, retention, recovery) and
 //! [`media`] (boxes and samples) know nobody but the clock face [`utc`], and no GStreamer;
-//! [`archivesink`] knows them all.
+//! [`caps`] says in GStreamer's words what a sample entry says; [`archivesink`] knows them all.
 
 #![allow(clippy::non_send_fields_in_send_ty)]
 
 pub mod archive;
 pub mod archivesink;
+pub mod caps;
 pub mod media;
 pub mod utc;
 
