@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MPL-2.0
+//! `archivesrc` as users have it: archives recorded by `archivesink`, played by pipelines.
+
+mod decoding;
+mod errors;
+mod holes;
+mod linking;
+mod muxing;
+mod players;
+#[allow(dead_code, reason = "the recording side needs more of it")]
+#[path = "../archivesink/support/mod.rs"]
+mod recording;
+mod samples;
+mod seeking;
+mod states;
+mod support;
