@@ -4,13 +4,15 @@
 //!
 //! The rooms, and who may know whom: [`archive`] (names, coverage, retention, recovery) and
 //! [`media`] (boxes and samples) know nobody but the clock face [`utc`], and no GStreamer;
-//! [`cut`] knows those, [`archivesink`] and [`archivesrc`] know them all.
+//! [`caps`] says in GStreamer's words what a sample entry says; [`cut`] knows those,
+//! [`archivesink`] and [`archivesrc`] know them all.
 
 #![allow(clippy::non_send_fields_in_send_ty)]
 
 pub mod archive;
 pub mod archivesink;
 pub mod archivesrc;
+pub mod caps;
 pub mod cut;
 pub mod media;
 pub mod utc;

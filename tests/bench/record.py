@@ -126,5 +126,6 @@ def report(best):
     print(f"wanted: archivesink mpegts <= 0.5 x hlssink2; seen {ratio:.2f}")
 
 
-make_clip()
-report(measure())
+if __name__ == "__main__":
+    make_clip()
+    report(measure())

@@ -53,4 +53,25 @@ encode h265-aac.mp4 -c:v libx265 -preset veryfast -pix_fmt yuv420p -tag:v hvc1 \
 encode h264-vfr-aac.mp4 "${x264[@]}" -bf 2 -fps_mode vfr \
     -vf "select='not(eq(mod(n,5),2))*not(between(n,101,124))'" "${aac[@]}"
 
+# Small ones, for thousands of cuts: the same ten seconds in 192x80, with the picture's number as
+# twelve black or white fields along the top, so that no two pictures are alike. Sound without
+# noise substitution decodes to the same samples wherever decoding starts.
+small() {
+    local out=$1 size=$2
+    shift 2
+    encode "small-$out" "$@" "${aac[@]}" -aac_pns 0 -vf "scale=$size,geq=\
+cb='cb(X,Y)':cr='cr(X,Y)':lum='if(lt(Y,8), 16+219*mod(floor(N/pow(2,floor(X/16))),2), lum(X,Y))'"
+}
+pyramid=("${x264[@]}" "${closed[@]}" -bf 3 -b_strategy 0 -x264opts b-pyramid=normal)
+x265=(-c:v libx265 -preset veryfast -pix_fmt yuv420p -tag:v hvc1)
+small h264-nob.mp4 192:80 "${x264[@]}" "${closed[@]}" -bf 0
+small h264-b.mp4 192:80 "${pyramid[@]}"
+small h264-open.mp4 192:80 "${x264[@]}" -bf 3 -b_strategy 0 \
+    -x264-params "keyint=25:min-keyint=25:scenecut=0:open-gop=1"
+small h264-other.mp4 256:112 "${pyramid[@]}"
+small h265.mp4 192:80 "${x265[@]}" \
+    -x265-params "log-level=error:keyint=25:min-keyint=25:scenecut=0:open-gop=0:bframes=3"
+small h265-open.mp4 192:80 "${x265[@]}" \
+    -x265-params "log-level=error:keyint=25:min-keyint=25:scenecut=0:open-gop=1:bframes=3"
+
 echo "$recipe" >"$clips/recipe"

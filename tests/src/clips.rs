@@ -31,9 +31,26 @@ pub enum Clip {
     H265Aac,
     /// H.264 of variable frame rate with a hole of one second; AAC.
     H264VfrAac,
+    /// 192x80, every picture marked with its number; H.264 without B-frames; AAC.
+    SmallH264NoB,
+    /// Likewise; H.264 with a pyramid of 3 B-frames, closed GOPs.
+    SmallH264B,
+    /// Likewise; H.264 with B-frames and open GOPs.
+    SmallH264Open,
+    /// Likewise, but of 256x112; as [`SmallH264B`](Self::SmallH264B).
+    SmallH264Other,
+    /// Likewise; H.265 with B-frames, closed GOPs.
+    SmallH265,
+    /// Likewise; H.265 with B-frames and open GOPs, as x265 makes them unless told otherwise.
+    SmallH265Open,
 }
 
 impl Clip {
+    /// Its pictures are H.265, not H.264.
+    pub fn is_h265(self) -> bool {
+        matches!(self, Self::H265Aac | Self::SmallH265 | Self::SmallH265Open)
+    }
+
     fn file(self) -> &'static str {
         match self {
             Self::Bikes => "bikes.mp4",
@@ -46,6 +63,12 @@ impl Clip {
             Self::H264NoBAlaw => "h264-nob-alaw.mkv",
             Self::H265Aac => "h265-aac.mp4",
             Self::H264VfrAac => "h264-vfr-aac.mp4",
+            Self::SmallH264NoB => "small-h264-nob.mp4",
+            Self::SmallH264B => "small-h264-b.mp4",
+            Self::SmallH264Open => "small-h264-open.mp4",
+            Self::SmallH264Other => "small-h264-other.mp4",
+            Self::SmallH265 => "small-h265.mp4",
+            Self::SmallH265Open => "small-h265-open.mp4",
         }
     }
 }

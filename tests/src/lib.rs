@@ -7,6 +7,7 @@
 pub mod browser;
 pub mod camera;
 pub mod clips;
+pub mod cutting;
 pub mod decode;
 pub mod frames;
 pub mod pace;

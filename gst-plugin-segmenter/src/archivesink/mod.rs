@@ -22,8 +22,8 @@
  *
  * Since: 0.1
  */
-mod av1;
-mod caps;
+pub(crate) mod av1;
+pub(crate) mod caps;
 mod clock;
 mod continuity;
 mod element_messages;

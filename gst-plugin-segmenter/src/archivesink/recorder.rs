@@ -300,9 +300,9 @@ impl Recorder {
         let stream = self.streams.get_mut(id)?;
         let stamps = stream.stamper.repair(raw, now_ns);
         Some(Frame {
+            sync: incoming.sync && stream.is_keyframe(&incoming.buffer),
             buffer: incoming.buffer,
             stamps,
-            sync: incoming.sync,
         })
     }
 

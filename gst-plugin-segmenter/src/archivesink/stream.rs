@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::media::nal::h264;
 use crate::media::{Codec, Track};
 use crate::utc::UtcNs;
 
@@ -83,6 +84,17 @@ impl Stream {
         self.caps = Some(caps.clone());
         self.track = track;
         !same
+    }
+
+    /// Whether a buffer that is marked as a keyframe is one. Of H.264 that is looked at where its
+    /// samples have lengths: GStreamer 1.22's h264parse marks more.
+    pub fn is_keyframe(&self, buffer: &gst::BufferRef) -> bool {
+        let Some(Codec::H264 { avcc, .. }) = self.track.as_ref().map(|track| &track.codec) else {
+            return true;
+        };
+        let length_bytes = avcc.get(4).map_or(4, |length| usize::from(length & 3) + 1);
+        let map = buffer.map_readable();
+        map.is_ok_and(|map| h264::is_keyframe(&map, length_bytes))
     }
 
     /// Prepares a buffer of a codec that wants it, and completes caps that wait for it. `None` if

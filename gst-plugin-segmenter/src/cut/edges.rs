@@ -20,9 +20,11 @@ use super::names;
 use super::pictures::Planned;
 use super::plan::Piece;
 use super::reader::Reader;
+use super::recipes::{self, Recipe, RecipeError};
 use super::request::Type;
 use crate::media::assembly::{Part, SourceFile};
 use crate::media::nal::Sets;
+use crate::media::restart;
 
 /// How pictures are encoded where they have to be.
 #[derive(Clone, Debug, Default)]
@@ -94,6 +96,8 @@ struct Work {
     entries: Arc<[Arc<[u8]>]>,
     timescale: u32,
     frames: Vec<(ClipFrame, bool)>,
+    /// For frames that are to be rewritten before they are decoded; otherwise empty.
+    recipes: Vec<Option<Recipe>>,
 }
 
 /// Encodes all pieces that have to be.
@@ -107,12 +111,12 @@ pub(super) fn encode(
     kind: Type,
     options: &Options,
 ) -> Result<EncodedPieces, CutError> {
-    let work = work(footage, number, planned)?;
+    let files: Arc<[SourceFile]> = Arc::from(&*footage.files);
+    let work = work(footage, number, planned, Reader::new(Arc::clone(&files)))?;
     let spool = match kind {
         Type::Full => Some(Spool::new(options)?),
         _ => None,
     };
-    let files: Arc<[SourceFile]> = Arc::from(&*footage.files);
     let done = Mutex::new(EncodedPieces {
         order: work.iter().map(|work| work.key).collect(),
         spool: spool.as_ref().map(|spool| Arc::clone(&spool.file)),
@@ -155,7 +159,12 @@ fn work_end() -> usize {
     usize::MAX / 2
 }
 
-fn work(footage: &Footage, number: usize, planned: &[Planned]) -> Result<Vec<Work>, CutError> {
+fn work(
+    footage: &Footage,
+    number: usize,
+    planned: &[Planned],
+    mut reader: Reader,
+) -> Result<Vec<Work>, CutError> {
     let Some(format) = footage.tracks.get(number) else {
         return Ok(Vec::new());
     };
@@ -178,6 +187,15 @@ fn work(footage: &Footage, number: usize, planned: &[Planned]) -> Result<Vec<Wor
                 Some((*held, kept.binary_search(frame).is_ok()))
             });
             let frames: Vec<(ClipFrame, bool)> = fed.collect();
+            let recipes = match recipes::of_feed(footage, number, planned.clip, feed, &mut reader) {
+                Ok(recipes) => feed
+                    .iter()
+                    .map(|frame| recipes.get(frame).cloned())
+                    .collect(),
+                // Then the decoder has to cope.
+                Err(RecipeError::Unsupported) => Vec::new(),
+                Err(RecipeError::Io(error)) => return Err(error.into()),
+            };
             let description = keep
                 .first()
                 .and_then(|first| held.get(*first as usize))
@@ -190,6 +208,7 @@ fn work(footage: &Footage, number: usize, planned: &[Planned]) -> Result<Vec<Wor
                 entries: Arc::clone(&entries),
                 timescale: format.timescale,
                 frames,
+                recipes,
             });
         }
     }
@@ -255,7 +274,13 @@ impl Work {
         let mut reader = Reader::new(Arc::clone(files));
         let entries = Arc::clone(&self.entries);
         let mut description = self.description;
-        self.frames.clone().into_iter().map(move |(held, keep)| {
+        let recipes = self
+            .recipes
+            .clone()
+            .into_iter()
+            .chain(std::iter::repeat(None));
+        let frames = self.frames.clone().into_iter().zip(recipes);
+        frames.map(move |((held, keep), recipe)| {
             let entry = entry_of(&entries, held.frame.description);
             let is_new = std::mem::replace(&mut description, held.frame.description) != description;
             Ok(Feed {
@@ -264,7 +289,7 @@ impl Work {
                 duration: held.frame.duration,
                 is_entry: held.frame.kind.is_entry(),
                 keep,
-                sample: reader.whole(&held, &entry)?,
+                sample: rewritten(reader.whole(&held, &entry)?, recipe),
                 entry: is_new.then_some(entry),
             })
         })
@@ -285,6 +310,23 @@ impl Work {
 fn entry_of(entries: &[Arc<[u8]>], description: u16) -> Arc<[u8]> {
     let entry = entries.get(usize::from(description));
     entry.map_or_else(|| Arc::from(&[][..]), Arc::clone)
+}
+
+/// A sample as its recipe has it.
+fn rewritten(sample: Vec<u8>, recipe: Option<Recipe>) -> Vec<u8> {
+    let Some(recipe) = recipe else {
+        return sample;
+    };
+    let mut new = Vec::with_capacity(sample.len() + 16);
+    for part in &recipe {
+        match part {
+            restart::Part::Bytes(bytes) => new.extend_from_slice(bytes),
+            restart::Part::Source(range) => {
+                new.extend_from_slice(sample.get(range.clone()).unwrap_or_default());
+            }
+        }
+    }
+    new
 }
 
 /// A file without a name, for more than fits into memory.

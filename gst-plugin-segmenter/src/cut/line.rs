@@ -64,6 +64,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             return;
         };
         let held = pictures_of(footage, clip);
+        let first = self.track.samples.len();
         let shift = match kind {
             Type::Copy => self.after(planned),
             _ => at.saturating_sub(planned.plan.first_pts),
@@ -87,6 +88,13 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             }
         }
         if kind == Type::Copy {
+            let shown = planned.plan.first_pts.saturating_add(shift);
+            let gap = gap(self.track.timescale);
+            squeeze(
+                self.track.samples.get_mut(first..).unwrap_or_default(),
+                shown,
+                gap,
+            );
             self.edit(planned, at, shift);
         }
     }
@@ -249,7 +257,14 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
 
     /// The track, with times that decoders and containers accept.
     pub fn finish(mut self, kind: Type, end_ns: i64) -> AssemblyTrack {
-        settle_decoding_times(&mut self.track.samples);
+        if self.track.edits.len() > 1 {
+            // What is hidden of a later clip must not be decoded while an earlier one is shown.
+            for sample in &mut self.track.samples {
+                sample.dts = sample.pts;
+            }
+        }
+        let gap = gap(self.track.timescale);
+        settle_decoding_times(&mut self.track.samples, gap);
         if kind != Type::Copy {
             let ticks = ns_ticks(end_ns, self.track.timescale);
             self.track.edits = vec![Edit {
@@ -259,6 +274,29 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         }
         self.track
     }
+}
+
+/// Puts the pictures before `shown`, which an edit hides, close together. They take next to no time
+/// then: players that ignore edits show them for a moment only, and GStreamer 1.22's qtdemux, which
+/// takes the hidden time off the end of what it plays, has next to nothing to take.
+fn squeeze(samples: &mut [AssemblySample], shown: i64, gap: i64) {
+    let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
+    times.retain(|pts| *pts < shown);
+    times.sort_unstable();
+    for sample in samples {
+        if let Ok(place) = times.binary_search(&sample.pts) {
+            let left = i64::try_from(times.len() - place).unwrap_or(0);
+            sample.pts = shown.saturating_sub(left.saturating_mul(gap));
+            sample.dts = sample.pts;
+            sample.duration = u32::try_from(gap).unwrap_or(1);
+        }
+    }
+}
+
+/// The least time between two pictures: some 170 microseconds, as ffmpeg takes a step of a thousand
+/// times the average for a break in the times.
+fn gap(timescale: u32) -> i64 {
+    i64::from(timescale / 6000).max(1)
 }
 
 /// How long before it is shown a picture next to what is copied is decoded.

@@ -24,9 +24,11 @@ pub mod reader;
 mod recipes;
 pub mod request;
 pub mod sound;
+pub mod transport;
 
 pub use cache::FrameCache;
 pub use compose::{Cut, Summary, compose};
 pub use edges::Options;
 pub use error::CutError;
 pub use request::{Gaps, Request, Type};
+pub use transport::{check_ts, write_ts};

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use super::compose::pictures_of;
 use super::footage::{ClipFrame, Footage};
+use super::line::sets_of;
 use super::pictures::Planned;
 use super::plan::{Piece, Start};
 use super::reader::Reader;
 use crate::media::FrameKind;
+use crate::media::restart::h264::Rewriter;
 use crate::media::restart::{Part, RestartError, h265};
 
 /// What a frame is made of.
@@ -85,20 +87,36 @@ impl Recipes {
         let Some(first) = frames.first() else {
             return Ok(());
         };
-        match pictures
-            .held
-            .get(*first as usize)
-            .map(|held| held.frame.kind)
-        {
-            Some(FrameKind::Cra) => {
-                let recipe = pictures.recipe(*first, reader, |read, bytes, lengths| {
-                    h265::enter(read, bytes, lengths)
-                })?;
-                self.frames.insert((pictures.clip, *first), recipe);
-                Ok(())
-            }
-            _ => Err(RecipeError::Unsupported),
+        let recipes = pictures.recipes(*first, frames, reader)?;
+        let keyed = recipes
+            .into_iter()
+            .map(|(frame, recipe)| ((pictures.clip, frame), recipe));
+        self.frames.extend(keyed);
+        Ok(())
+    }
+}
+
+/// The recipes of pictures that are to be decoded from `frames`' first on; none are needed if that
+/// is an IDR picture. Both the numbers and the recipes are those of a clip's pictures.
+pub fn of_feed(
+    footage: &Footage,
+    number: usize,
+    clip: usize,
+    frames: &[u32],
+    reader: &mut Reader,
+) -> Result<HashMap<u32, Recipe>, RecipeError> {
+    let held = footage.clips.get(clip);
+    let pictures = Pictures {
+        footage,
+        number,
+        clip,
+        held: held.map_or(&[][..], |clip| pictures_of(footage, clip)),
+    };
+    match frames.first() {
+        Some(first) if pictures.kind(*first) == Some(FrameKind::OpenGop) => {
+            pictures.recipes(*first, frames, reader)
         }
+        _ => Ok(HashMap::new()),
     }
 }
 
@@ -111,8 +129,71 @@ struct Pictures<'a> {
 }
 
 impl Pictures<'_> {
+    fn kind(&self, frame: u32) -> Option<FrameKind> {
+        self.held.get(frame as usize).map(|held| held.frame.kind)
+    }
+
+    /// The recipes of `frames`, of which `first` is the keyframe.
+    fn recipes(
+        &self,
+        first: u32,
+        frames: &[u32],
+        reader: &mut Reader,
+    ) -> Result<HashMap<u32, Recipe>, RecipeError> {
+        match self.kind(first) {
+            Some(FrameKind::Cra) => {
+                let recipe = self.made(first, reader, h265::enter)?;
+                Ok(HashMap::from([(first, recipe)]))
+            }
+            Some(FrameKind::OpenGop) => self.open_gop(first, frames, reader),
+            _ => Err(RecipeError::Unsupported),
+        }
+    }
+
+    /// H.264: every picture from the keyframe to the next IDR. The rewriter is told of all pictures
+    /// from the keyframe before on, so that it knows what the keyframe leaves behind.
+    fn open_gop(
+        &self,
+        first: u32,
+        frames: &[u32],
+        reader: &mut Reader,
+    ) -> Result<HashMap<u32, Recipe>, RecipeError> {
+        let keyframe = self.held.get(first as usize);
+        let sets = keyframe.and_then(|held| sets_of(self.entry(held)));
+        let mut rewriter = Rewriter::new(&sets.ok_or(RecipeError::Unsupported)?);
+        let before = self.held.get(..first as usize).unwrap_or_default();
+        let known = before.iter().rposition(|held| held.frame.kind.is_entry());
+        let known = known.and_then(|at| u32::try_from(at).ok()).unwrap_or(first);
+        for frame in known..first {
+            self.made(frame, reader, |read, bytes, _| {
+                rewriter.follow(read, bytes).map(|()| Vec::new())
+            })?;
+        }
+        let mut recipes = HashMap::new();
+        let last = frames.last().copied().unwrap_or(first);
+        for frame in first..=last {
+            let is_wanted = frames.binary_search(&frame).is_ok();
+            let recipe = self.made(frame, reader, |read, bytes, _| {
+                if frame == first {
+                    rewriter.enter(read, bytes)
+                } else if is_wanted {
+                    rewriter.rewrite(read, bytes)
+                } else {
+                    rewriter.follow(read, bytes).map(|()| Vec::new())
+                }
+            })?;
+            if rewriter.is_done() {
+                break;
+            }
+            if is_wanted {
+                recipes.insert(frame, recipe);
+            }
+        }
+        Ok(recipes)
+    }
+
     /// Makes a recipe of as much of a frame as that needs.
-    fn recipe(
+    fn made(
         &self,
         frame: u32,
         reader: &mut Reader,
@@ -123,7 +204,7 @@ impl Pictures<'_> {
             .get(frame as usize)
             .ok_or(RecipeError::Unsupported)?;
         let entry = self.entry(held);
-        let sets = super::line::sets_of(entry).ok_or(RecipeError::Unsupported)?;
+        let sets = sets_of(entry).ok_or(RecipeError::Unsupported)?;
         let mut wanted = FIRST_BYTES;
         loop {
             let read = reader.start(held, entry, wanted)?;

@@ -160,11 +160,12 @@ impl AssemblyTrack {
 
 /// Makes decoding times increase and keeps each at or before its presentation time, changing as
 /// little as can be: what was copied keeps its times unless something after it needs the room.
-pub fn settle_decoding_times(samples: &mut [AssemblySample]) {
+/// Those that have to move are `gap` ticks apart.
+pub fn settle_decoding_times(samples: &mut [AssemblySample], gap: i64) {
     let mut limit = i64::MAX;
     for sample in samples.iter_mut().rev() {
         sample.dts = sample.dts.min(sample.pts).min(limit);
-        limit = sample.dts.saturating_sub(1);
+        limit = sample.dts.saturating_sub(gap);
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
     fn decoding_times_come_to_increase_and_never_pass_presentation() {
         let times = [(0, 0), (30, 10), (10, 20), (20, 20), (40, 15)];
         let mut samples: Vec<_> = times.iter().map(|(pts, dts)| sample(*pts, *dts)).collect();
-        settle_decoding_times(&mut samples);
+        settle_decoding_times(&mut samples, 1);
         let settled: Vec<i64> = samples.iter().map(|sample| sample.dts).collect();
         assert_eq!(settled, [0, 9, 10, 14, 15]);
         for pair in samples.windows(2) {

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read, Seek};
 
-use super::boxes::children;
+use super::entry_reading::{entry_configuration, entry_kind};
 use super::mark::SegmentMark;
 use super::scan::{Chunk, HeadTrack, Scan};
 use crate::utc::UtcNs;
@@ -139,29 +139,12 @@ impl IndexTrack {
 
     /// The codec's four characters: `avc1`, `mp4a`, …
     pub fn codec(&self) -> [u8; 4] {
-        let kind = self.sample_entry.get(4..8).and_then(<[u8]>::first_chunk);
-        kind.copied().unwrap_or_default()
+        entry_kind(&self.sample_entry)
     }
 
     /// The codec's configuration box (`avcC`, `hvcC`, `av1C`, `vpcC`, `esds`, `dOps`, `dfLa`):
     /// its four characters and its body. A-law and µ-law have none.
     pub fn configuration(&self) -> Option<([u8; 4], &[u8])> {
-        /// Size and kind, then the fixed fields (§12.1.3, §12.2.3).
-        const VIDEO_FIXED_BYTES: usize = 8 + 78;
-        const AUDIO_FIXED_BYTES: usize = 8 + 28;
-        let fixed = if self.is_video {
-            VIDEO_FIXED_BYTES
-        } else {
-            AUDIO_FIXED_BYTES
-        };
-        let boxes = self.sample_entry.get(fixed..)?;
-        let is_configuration = |kind: &[u8; 4]| CONFIGURATIONS.contains(&kind);
-        children(boxes)
-            .find(|child| is_configuration(&child.kind))
-            .map(|child| (child.kind, child.body))
+        entry_configuration(&self.sample_entry, self.is_video)
     }
 }
-
-const CONFIGURATIONS: [&[u8; 4]; 7] = [
-    b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dOps", b"dfLa",
-];

@@ -16,7 +16,10 @@
 //! and the caller writes header and frames in one vectored write. Reading ([`Index`],
 //! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
+//!
+//! Cuts may also leave as MPEG-TS: [`TsWriter`].
 
+mod aac;
 pub mod assembly;
 mod av1;
 mod bits;
@@ -24,6 +27,7 @@ mod boxes;
 mod chunk;
 pub mod configuration;
 mod entry;
+mod entry_reading;
 mod format;
 mod frames;
 mod index;
@@ -39,10 +43,12 @@ mod retime;
 pub(crate) mod sample_reader;
 mod scan;
 pub(crate) mod ts;
+mod ts_write;
 mod virtual_mp4;
 
 pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
+pub use entry_reading::{EntryError, codec_of_entry, entry_configuration, entry_kind};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
 pub use frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames};
 pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
@@ -54,6 +60,7 @@ pub use parameter_sets::ParameterSets;
 pub use retime::retime;
 pub use sample_reader::OpenFiles;
 pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};
+pub use ts_write::{TsSample, TsWriteError, TsWriter};
 pub use virtual_mp4::VirtualMp4;
 
 /// What cannot be written as fragmented MP4.

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 
 use super::frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames};
 use super::index::{Index, IndexSample, IndexTrack};
-use super::nal::{Sets, h264, h265};
+use super::nal::{self, Sets, h264, h265};
 use super::scan::nanoseconds;
 use crate::utc::UtcNs;
 
@@ -136,30 +136,27 @@ impl Keyframes {
 
     /// By the type of the first slice. A sample that starts with more than is looked at is taken
     /// for what most keyframes are.
-    fn kind_of(&self, mut start: &[u8]) -> FrameKind {
-        while let Some((length, rest)) = start.split_at_checked(self.length_bytes) {
-            let length = length
-                .iter()
-                .fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
-            let kind = if self.is_h265 {
-                match h265::kind(rest) {
-                    h265::CRA => Some(FrameKind::Cra),
-                    kind if kind < h265::VPS => Some(FrameKind::Sync),
-                    _ => None,
-                }
-            } else {
-                match h264::kind(rest) {
-                    h264::SLICE => Some(FrameKind::OpenGop),
-                    h264::IDR => Some(FrameKind::Sync),
-                    _ => None,
-                }
-            };
-            if let Some(kind) = kind {
-                return kind;
-            }
-            start = rest.get(length..).unwrap_or_default();
-        }
-        FrameKind::Sync
+    fn kind_of(&self, start: &[u8]) -> FrameKind {
+        let delta = FrameKind::Delta {
+            is_disposable: false,
+        };
+        let mut units = nal::in_sample_so_far(start, self.length_bytes);
+        let kind = if self.is_h265 {
+            units.find_map(|unit| match h265::kind(unit) {
+                h265::CRA => Some(FrameKind::Cra),
+                kind if (h265::BLA_W_LP..h265::CRA).contains(&kind) => Some(FrameKind::Sync),
+                kind if kind < h265::VPS => Some(delta),
+                _ => None,
+            })
+        } else {
+            units.find_map(|unit| match h264::kind(unit) {
+                h264::IDR => Some(FrameKind::Sync),
+                h264::SLICE if h264::is_intra(unit) => Some(FrameKind::OpenGop),
+                h264::SLICE => Some(delta),
+                _ => None,
+            })
+        };
+        kind.unwrap_or(FrameKind::Sync)
     }
 }
 
@@ -229,9 +226,17 @@ mod tests {
             is_h265: false,
             length_bytes: 4,
         };
-        let sei_then = |slice: u8| [0, 0, 0, 2, 0x06, 5, 0, 0, 0, 9, slice];
-        assert_eq!(h264.kind_of(&sei_then(0x65)), FrameKind::Sync);
-        assert_eq!(h264.kind_of(&sei_then(0x61)), FrameKind::OpenGop);
+        let sei_then = |slice: u8, start: u8| [0, 0, 0, 2, 0x06, 5, 0, 0, 0, 9, slice, start];
+        assert_eq!(h264.kind_of(&sei_then(0x65, 0)), FrameKind::Sync);
+        assert_eq!(h264.kind_of(&sei_then(0x61, 0x88)), FrameKind::OpenGop);
+        let delta = FrameKind::Delta {
+            is_disposable: false,
+        };
+        assert_eq!(
+            h264.kind_of(&sei_then(0x61, 0x98)),
+            delta,
+            "marked, and a P picture"
+        );
         assert_eq!(h264.kind_of(&[]), FrameKind::Sync);
         let keyframes = Keyframes {
             is_h265: true,

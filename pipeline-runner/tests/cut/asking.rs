@@ -7,7 +7,7 @@ use std::process::Command;
 use gstsegmenter::archive::Container;
 
 use crate::material::{Answer, TestArchive, pipeline_runner};
-use crate::support::{Cutting, WHOLE};
+use crate::support::{Cutting, WHOLE, on_a_terminal};
 
 const USAGE: i32 = 2;
 
@@ -79,14 +79,7 @@ fn what_contradicts_itself_is_bad_usage() {
 #[test]
 fn video_is_not_written_to_a_terminal() {
     let cutting = Cutting::new(Container::Mp4);
-    let mut words = vec![env!("CARGO_BIN_EXE_pipeline-runner").to_owned()];
-    let command = cutting.command(&with(&["--output", "-", "--type", "copy"]));
-    let arguments = command.get_args().map(|word| word.to_str().expect("UTF-8"));
-    words.extend(arguments.map(|word| format!("'{word}'")));
-    let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &words.join(" ")]);
-    let output = script.arg("/dev/null").output().expect("script is there");
-    let answer = Answer::of(output);
+    let answer = on_a_terminal(&cutting.command(&with(&["--output", "-", "--type", "copy"])));
     let said = answer.with_code(USAGE);
     assert!(said.contains("a terminal shows no video"), "{answer:?}");
     assert_eq!(said.lines().count(), 1, "{answer:?}");

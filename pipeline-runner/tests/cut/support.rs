@@ -93,6 +93,20 @@ impl Cutting {
     }
 }
 
+/// Runs a command on a terminal; what it says on either output, it says on the standard one.
+pub fn on_a_terminal(command: &Command) -> Answer {
+    let mut words = vec![env!("CARGO_BIN_EXE_pipeline-runner").to_owned()];
+    let arguments = command.get_args().map(|word| word.to_str().expect("UTF-8"));
+    words.extend(arguments.map(|word| format!("'{word}'")));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &words.join(" ")]);
+    script.arg("/dev/null").stdin(Stdio::null());
+    if let Some(folder) = command.get_current_dir() {
+        script.current_dir(folder);
+    }
+    Answer::of(script.output().expect("script is installed (util-linux)"))
+}
+
 /// A command that was stopped in the middle of its work.
 pub struct Caught {
     child: Child,

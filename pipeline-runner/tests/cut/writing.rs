@@ -120,7 +120,11 @@ fn a_full_disk_is_one_clear_error_and_leaves_nothing() {
             cutting.refuses(1, &to(output, &[]), &["No space left", output]);
             assert_eq!(fs::read_dir(disk.path()).expect("a folder").count(), 0);
             fs::write(&path, "precious").expect("room for a little");
-            cutting.refuses(1, &to(output, &["--force"]), &["No space left", output]);
+            for kind in ["copy", "full"] {
+                let arguments = ["--type", kind, "--output", output, "--force"];
+                let arguments = [&WHOLE[..], &arguments].concat();
+                cutting.refuses(1, &arguments, &["No space left", output]);
+            }
             assert_eq!(fs::read(&path).expect("a file"), b"precious");
         },
     );

@@ -27,6 +27,7 @@ fn write(folder: &Path) -> io::Result<()> {
     let segment = segment().map_err(io::Error::other)?;
     write_seed(folder, "fmp4", "two-tracks", &segment)?;
     write_seed(folder, "ts", "three-frames", &transport_stream())?;
+    write_seed(folder, "ts", "every-codec", &every_codec())?;
     for (seed, name) in [
         (
             "full",
@@ -165,4 +166,76 @@ fn packet(pid: u8, starts_unit: bool, payload: &[u8]) -> Vec<u8> {
     packet.extend(payload);
     packet.truncate(188);
     packet
+}
+
+/// What a stream holds: a sequence and a picture parameter set, and a slice of an IDR picture.
+const H264: &[&[u8]] = &[
+    b"\x67\x64\x00\x0a\xac\xb2\x08\xf6\x02\x20\0\0\x03\0\x20\0\0\x06\x41\xe2\x44\xc9",
+    b"\x68\xeb\xc3\xcb\x22\xc0",
+    b"\x06\x06\x01\xc4\x80",
+    b"\x65\x88\x84\x09\x7f\xd7\x47\x66",
+];
+const H265: &[&[u8]] = &[
+    b"\x40\x01\x0c\x01\xff\xff\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\x95\x98\x09",
+    b"\x42\x01\x01\x01\x60\0\0\x03\0\x90\0\0\x03\0\0\x03\0\x1e\xa0\x20\x83\x16\x59\x59\xae\
+      \x4c\xaf\x01\x68\x08\0\0\x03\0\x08\0\0\x03\0\xc8\x40",
+    b"\x44\x01\xc1\x73\xd0\x89",
+    b"\x28\x01\xaf\x1d\x80\xc2\x7d\x6f",
+];
+/// Two frames of AAC behind their headers, one of them cut off.
+const ADTS: &[u8] = b"\xff\xf1\x4c\x40\x01\x5f\xfc\x01\x02\x03\xff\xf1\x4c\x40\x01\x9f\xfc\x01";
+/// Two Opus packets behind control headers, one with a trim at its start.
+const OPUS: &[u8] = b"\x7f\xe0\x03\xf8\x01\x02\x7f\xf0\x02\x01\x38\xfc\x03";
+
+/// One of each stream that can be indexed, three PES packets each.
+fn every_codec() -> Vec<u8> {
+    let pat = [0, 0, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0, 1, 0xE0, 32, 0, 0, 0, 0];
+    let opus = [5, 4, b'O', b'p', b'u', b's', 0x7F, 2, 0x80, 2];
+    let map = [
+        &[0, 2, 0xB0, 48, 0, 1, 0xC1, 0, 0, 0xE0, 65, 0xF0, 0][..],
+        &[0x1B, 0xE0, 65, 0xF0, 0, 0x24, 0xE0, 66, 0xF0, 0],
+        &[0x0F, 0xE0, 67, 0xF0, 0, 0x03, 0xE0, 68, 0xF0, 0],
+        &[0x06, 0xE0, 69, 0xF0, 10],
+        &opus,
+        &[0; 4],
+    ];
+    let mut mp3 = b"\xff\xfb\x10\xc4".to_vec();
+    mp3.resize(104, 0);
+    let byte_stream = |units: &[&[u8]]| -> Vec<u8> {
+        let behind_start_codes = units.iter().map(|unit| [b"\0\0\x01", *unit].concat());
+        behind_start_codes.flatten().collect()
+    };
+    let streams = [
+        (65, byte_stream(H264)),
+        (66, byte_stream(H265)),
+        (67, ADTS.to_vec()),
+        (68, mp3),
+        (69, OPUS.to_vec()),
+    ];
+    let mut stream = packet(0, true, &pat);
+    stream.extend(packet(32, true, &map.concat()));
+    for count in 0..3 {
+        for (pid, data) in &streams {
+            let header = [
+                0,
+                0,
+                1,
+                0xE0,
+                0,
+                0,
+                0x80,
+                0x80,
+                5,
+                0x21,
+                0,
+                1,
+                0x20 * count,
+                1,
+            ];
+            let mut packet = packet(*pid, true, &[&header, &data[..]].concat());
+            packet[3] |= count;
+            stream.extend(packet);
+        }
+    }
+    stream
 }

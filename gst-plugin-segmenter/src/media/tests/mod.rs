@@ -14,5 +14,7 @@ mod transport;
 mod ts_damage;
 mod ts_frames;
 mod ts_mux;
+mod ts_promises;
 mod ts_shapes;
+mod ts_writing;
 mod writing;

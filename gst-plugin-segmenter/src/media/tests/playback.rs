@@ -45,7 +45,7 @@ fn audio_priming_s(stream: &Stream) -> f64 {
 }
 
 #[track_caller]
-fn same_frames(mut expected: Vec<Decoded>, decoded: &[Decoded]) {
+pub fn same_frames(mut expected: Vec<Decoded>, decoded: &[Decoded]) {
     // Where priming ends inside a frame of audio, the material shows the rest of that frame, and
     // the segment starts with the next one.
     let start_s = |stream: usize| {

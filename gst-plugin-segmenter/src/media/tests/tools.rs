@@ -66,8 +66,10 @@ pub struct Decoded {
 #[track_caller]
 pub fn decode(path: &Path) -> Vec<Decoded> {
     let input = ["-v", "error", "-copyts", "-i", text(path), "-map", "0"];
-    let output = ["-fps_mode", "passthrough", "-f", "framemd5", "-"];
-    let listing = run("ffmpeg", &[&input[..], &output[..]].concat());
+    // Not rounded to whole frames: the times of the container.
+    let exact = ["-fps_mode", "passthrough", "-enc_time_base", "-1"];
+    let output = ["-f", "framemd5", "-"];
+    let listing = run("ffmpeg", &[&input[..], &exact, &output].concat());
     let mut time_bases = Vec::new();
     let mut frames = Vec::new();
     for line in listing.lines() {

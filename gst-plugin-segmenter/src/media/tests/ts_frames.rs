@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::material::{ORIGIN, Packet, Stream, encode, streams};
 use super::tools::{run, text};
 use crate::media::{
-    Codec, Frame, FrameKind, FrameTrack, Place, TsFrames, entry, nal::Sets, read_pes_sample,
+    Codec, Frame, FrameKind, FrameTrack, Place, TsFrames, entry, nal, nal::Sets, read_pes_sample,
     ts_frames,
 };
 
@@ -285,6 +285,35 @@ fn same_configuration(track: &FrameTrack, stream: &mut Stream) {
     assert_eq!(hvcc[..13], wanted[..13]);
     assert_eq!(hvcc[16..19], wanted[16..19]);
     *wanted = hvcc.to_vec();
+}
+
+#[test]
+fn of_several_layers_of_h265_only_frames_of_the_highest_are_disposable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = "-c:v libx265 -tag:v hvc1 \
+                   -x265-params log-level=0:keyint=25:bframes=3:b-adapt=0:temporal-layers=1:info=0";
+    let source = encode(folder.path(), "source.mp4", &[PICTURE], options);
+    let path = ffmpeg_ts(&source, "");
+    let file = fs::read(&path).expect("the file");
+    let found = index(&path);
+    let track = &found.frames.tracks[0];
+    // The second byte of a slice ends in its layer, counted from 1.
+    let layer = |frame| {
+        let data = sample(&file, track, frame).expect("a sample");
+        let slice = nal::in_sample(&data, 4).find(|unit| nal::h265::kind(unit) < nal::h265::VPS);
+        slice.expect("a slice")[1] & 7
+    };
+    let layers: Vec<u8> = track.frames.iter().map(layer).collect();
+    let highest = layers.iter().max().expect("frames");
+    assert!(*highest > 1, "there are several layers");
+    assert!(kinds(track)[4] > 5);
+    for (frame, layer) in track.frames.iter().zip(&layers) {
+        let is_disposable = frame.kind
+            == FrameKind::Delta {
+                is_disposable: true,
+            };
+        assert!(!is_disposable || layer == highest, "{frame:?}");
+    }
 }
 
 #[test]

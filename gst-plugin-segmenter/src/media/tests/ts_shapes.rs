@@ -132,6 +132,30 @@ fn frames_of_aac_may_cross_pes_packets() {
 }
 
 #[test]
+fn a_frame_of_aac_is_not_mended_with_what_is_behind_a_loss() {
+    let frames: Vec<Vec<u8>> = (0..40).map(|number| vec![number; 300]).collect();
+    let stream: Vec<u8> = frames.iter().flat_map(|frame| adts(frame)).collect();
+    let mut mux = Mux::new(&[(AUDIO, ADTS, &[])]);
+    let mut lost = 0..0;
+    for (part, number) in stream.chunks(500).zip(0..) {
+        let from = mux.bytes.len();
+        mux.pes(AUDIO, Time::Pts(number * 3000), part, true);
+        if number == 10 {
+            lost = from..mux.bytes.len();
+        }
+    }
+    mux.bytes.drain(lost);
+    let found = mux.index();
+    let track = &found.frames.tracks[0];
+    // The two that the lost PES packet had parts of.
+    assert_eq!(track.frames.len(), 38);
+    for frame in &track.frames {
+        let data = sample(&mux.bytes, track, frame).expect("a sample");
+        assert!(frames.contains(&data));
+    }
+}
+
+#[test]
 fn decoding_times_never_decrease_and_one_that_is_wrong_holds_up_no_other() {
     let (packets, sets) = pictures();
     const STEP: i64 = FRAME_90K as i64;

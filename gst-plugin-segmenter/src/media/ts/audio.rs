@@ -68,6 +68,9 @@ impl Audio {
         if self.unsuited.is_some() {
             return;
         }
+        if gathered.is_behind_loss {
+            self.forget_torn();
+        }
         let mut scan = Scan {
             start: gathered.start,
             end: gathered.end,
@@ -141,7 +144,8 @@ impl Audio {
     /// Behind a place where there was none, a frame is one if another follows, or nothing.
     fn is_likely(&self, sound: &Sound, rest: &[u8], is_lost: bool) -> bool {
         let behind = rest.get(sound.bytes()..).unwrap_or_default();
-        !is_lost || behind.is_empty() || matches!(self.coding.find(behind), Found::Frame(_))
+        let follows = || matches!(self.coding.find(behind), Found::Frame(_) | Found::Part);
+        !is_lost || behind.is_empty() || follows()
     }
 
     fn push(&mut self, sound: &Sound, place: Place, pts: Option<i64>) {

@@ -66,7 +66,9 @@ pub fn ts_frames<R: Read>(reader: R, start: UtcNs) -> Result<TsFrames, TsError> 
     let mut clock = Clock::default();
     while let Some(found) = packets.next()? {
         if found.is_out_of_step {
-            streams.iter_mut().for_each(Stream::spoil);
+            for stream in &mut streams {
+                stream.gather.spoil();
+            }
         }
         let Some(packet) = Packet::parse(found.bytes) else {
             continue;
@@ -207,19 +209,14 @@ impl Stream {
         }
     }
 
-    /// Bytes of the file are missing or too many.
-    fn spoil(&mut self) {
-        self.gather.spoil();
-        if let Track::Audio(audio) = &mut self.track {
-            audio.forget_torn();
-        }
-    }
-
     fn end(&mut self, is_torn: bool) {
         if is_torn {
             self.gather.spoil();
         }
         self.flush();
+        if let Track::Audio(audio) = &mut self.track {
+            audio.forget_torn();
+        }
     }
 
     fn frames(&self) -> usize {

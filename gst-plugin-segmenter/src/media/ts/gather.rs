@@ -24,6 +24,8 @@ pub struct Gathered<'a> {
     /// Ticks of 90 kHz since the first time in the file.
     pub pts: Option<i64>,
     pub dts: Option<i64>,
+    /// Between the one before and this something is lost.
+    pub is_behind_loss: bool,
     /// Bytes of the elementary stream.
     pub data: &'a [u8],
 }
@@ -37,6 +39,8 @@ pub struct Gather {
     continuity: Continuity,
     open: Option<Open>,
     data: Vec<u8>,
+    /// Something is lost since the last one began.
+    has_loss: bool,
     /// Packets have come that belong to nothing that is open.
     has_orphans: bool,
     /// PES packets of which transport packets were damaged or missing.
@@ -49,6 +53,7 @@ struct Open {
     end: u64,
     pts: Option<i64>,
     dts: Option<i64>,
+    is_behind_loss: bool,
     /// Bytes still to come, where its length is known.
     missing: Option<usize>,
     /// The last transport packet was filled up: it ended there.
@@ -147,6 +152,7 @@ impl Gather {
             end: at,
             pts,
             dts: header.dts.map(|dts| clock.since_first(dts)).or(pts),
+            is_behind_loss: std::mem::take(&mut self.has_loss),
             missing: header.body_bytes(),
             is_filled_up: false,
             is_damaged: false,
@@ -179,6 +185,7 @@ impl Gather {
     /// Transport packets are damaged or missing here, or will be: what did not end before has lost
     /// some of itself.
     pub fn spoil(&mut self) {
+        self.has_loss = true;
         if let Some(open) = &mut self.open {
             let has_ended = open.has_ended();
             open.is_damaged |= !has_ended;
@@ -199,6 +206,7 @@ impl Gather {
             end: open.end,
             pts: open.pts,
             dts: open.dts,
+            is_behind_loss: open.is_behind_loss,
             data: &self.data,
         })
     }

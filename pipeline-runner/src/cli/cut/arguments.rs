@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use gstsegmenter::cut::{self, Gaps, Request, Type};
+use gstsegmenter::cut::{Gaps, Options, Request, Type};
 use gstsegmenter::utc::UtcNs;
 
 use crate::cli::failure::Failure;
@@ -170,19 +170,20 @@ impl Args {
     }
 
     /// How to encode.
-    pub(super) fn options(&self) -> cut::Options {
-        cut::Options {
+    pub(super) fn options(&self) -> Options {
+        Options {
             encoder: self.encoder.clone(),
             // Where the cut goes there is room for it; where temporary files go, perhaps not.
-            spool_folder: self
-                .output
-                .parent()
-                .filter(|_| !self.is_stdout())
-                .map(|folder| match folder.as_os_str().is_empty() {
-                    true => PathBuf::from("."),
-                    false => folder.to_owned(),
-                }),
-            ..cut::Options::default()
+            spool_folder: (!self.is_stdout()).then(|| self.folder().to_owned()),
+            ..Options::default()
+        }
+    }
+
+    /// The folder of the output.
+    pub(super) fn folder(&self) -> &Path {
+        match self.output.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
         }
     }
 

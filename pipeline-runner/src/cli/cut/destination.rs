@@ -12,12 +12,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::TempPath;
@@ -46,17 +44,11 @@ pub(super) struct Destination {
 struct Target {
     path: PathBuf,
     replaces: bool,
-    unfinished: Arc<Unfinished>,
+    unfinished: Unfinished,
 }
 
-/// The file while it is being written.
-#[derive(Default)]
-struct Unfinished {
-    /// Whoever takes it decides what becomes of it.
-    path: Mutex<Option<TempPath>>,
-    /// The signal that came, or 0.
-    signal: Arc<AtomicUsize>,
-}
+/// The file while it is being written, if it is; whoever takes it decides what becomes of it.
+type Unfinished = Arc<Mutex<Option<TempPath>>>;
 
 impl Destination {
     /// Makes sure that writing is possible.
@@ -75,9 +67,9 @@ impl Destination {
         let name = text::path(&args.output);
         let said = |error: io::Error| Failure::Message(not_written(&name, &error));
         check(&args.output, args.force)?;
-        let unfinished = Arc::new(Unfinished::default());
-        attend_signals(&unfinished, progress).map_err(said)?;
-        let file = create(&args.output, &unfinished).map_err(said)?;
+        let unfinished = Unfinished::default();
+        attend_signals(Arc::clone(&unfinished), progress.clone()).map_err(said)?;
+        let file = create(args.folder(), &unfinished).map_err(said)?;
         Ok(Self {
             file,
             target: Some(Target {
@@ -98,9 +90,8 @@ impl Destination {
             return Ok(());
         };
         // Held until it has its name: a signal finds it unfinished, or finished.
-        let mut path = target.unfinished.lock();
-        target.unfinished.heed_signal(&mut path);
-        let Some(temporary) = path.take() else {
+        let mut unfinished = lock(&target.unfinished);
+        let Some(temporary) = unfinished.take() else {
             return Ok(());
         };
         let named = match target.replaces {
@@ -132,7 +123,7 @@ impl Drop for Destination {
     fn drop(&mut self) {
         if let Some(target) = &self.target {
             // Removes it, if it has not got its name.
-            target.unfinished.lock().take();
+            lock(&target.unfinished).take();
         }
     }
 }
@@ -176,36 +167,16 @@ fn not_written(name: &str, error: &io::Error) -> String {
     }
 }
 
-impl Unfinished {
-    fn lock(&self) -> MutexGuard<'_, Option<TempPath>> {
-        self.path.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// If there was a signal, removes the file and ends the process the way it would have without
-    /// anybody attending. The lock is held to the end, so that nobody gives the file its name.
-    fn heed_signal(&self, path: &mut Option<TempPath>) {
-        let signal = self.signal.load(Ordering::SeqCst);
-        if let Ok(signal @ 1..) = i32::try_from(signal) {
-            path.take();
-            let _ = emulate_default_handler(signal);
-        }
-    }
-}
-
-fn create(output: &Path, unfinished: &Unfinished) -> io::Result<File> {
-    let folder = match output.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+fn create(folder: &Path, unfinished: &Unfinished) -> io::Result<File> {
     // Held so that no signal comes between the file and knowing about it.
-    let mut held = unfinished.lock();
+    let mut unfinished = lock(unfinished);
     let created = tempfile::Builder::new()
         .prefix(HIDDEN_PREFIX)
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder)
         .map_err(|error| bare(&error))?;
     let (file, path) = created.into_parts();
-    *held = Some(path);
+    *unfinished = Some(path);
     Ok(file)
 }
 
@@ -217,25 +188,25 @@ fn bare(error: &io::Error) -> io::Error {
     code.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// From here on the signals that end a process remove the file first. One that comes while it is
-/// written is heeded at once, by a thread: whatever takes long, an encoder or a slow disk, is not
-/// waited for. One that comes at the very end is known by then, whenever that thread gets its turn.
-fn attend_signals(unfinished: &Arc<Unfinished>, progress: &Progress) -> io::Result<()> {
+/// Ends the process the way it would without this, but removes what is unfinished first.
+fn attend_signals(unfinished: Unfinished, progress: Progress) -> io::Result<()> {
     let wanted = [SIGINT, SIGTERM, SIGHUP];
-    let wanted: Vec<_> = wanted.into_iter().filter(|it| !is_ignored(*it)).collect();
-    for signal in &wanted {
-        let number = usize::try_from(*signal).unwrap_or_default();
-        flag::register_usize(*signal, Arc::clone(&unfinished.signal), number)?;
-    }
+    let wanted = wanted.into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = Signals::new(wanted)?;
-    let (unfinished, progress) = (Arc::clone(unfinished), progress.clone());
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            for _ in signals.forever() {
+            if let Some(signal) = signals.forever().next() {
+                // Held for ever, so that what is being removed is not given its name.
+                let mut unfinished = lock(&unfinished);
+                unfinished.take();
                 progress.clear();
-                unfinished.heed_signal(&mut unfinished.lock());
+                let _ = emulate_default_handler(signal);
             }
         })
         .map(|_| ())
+}
+
+fn lock(unfinished: &Unfinished) -> MutexGuard<'_, Option<TempPath>> {
+    unfinished.lock().unwrap_or_else(PoisonError::into_inner)
 }

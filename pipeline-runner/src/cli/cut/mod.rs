@@ -12,7 +12,7 @@ mod progress;
 mod report;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use gstsegmenter::archive::Archive;
@@ -42,6 +42,9 @@ pub fn main(args: &Args) -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let (request, format) = args.check()?;
+    if format == Format::Ts {
+        cut::check_ts(&request).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let archive = args.place.open()?;
     names::existing_stream(&archive, &request.stream)?;
     names::existing_variant(&archive, &request.stream, &request.variant)?;
@@ -50,8 +53,13 @@ fn run(args: &Args) -> Result<(), Failure> {
     gstreamer::redact_log();
 
     progress.compose(request.kind);
-    let cut = cut::compose(&archive, &FrameCache::default(), &request, &args.options())
-        .map_err(|error| explain(&error, &archive, &request))?;
+    let cut = cut::compose(&archive, &FrameCache::default(), &request, &args.options()).map_err(
+        |error| match error {
+            // Of what is put aside beside the output; segments that cannot be read are holes.
+            CutError::Io(error) => destination.not_written(&error),
+            error => explain(&error, &archive, &request),
+        },
+    )?;
     let summary = cut.summary.clone();
     let written = write(cut, format, &destination.file, &progress);
     progress.clear();
@@ -88,9 +96,49 @@ fn write(cut: Cut, format: Format, mut out: &File, progress: &Progress) -> io::R
             let etag = Some(file.etag().to_owned());
             Ok(Written { bytes, etag })
         }
-        Format::Ts => Err(io::Error::other(
-            "cuts in MPEG-TS are not made yet; mp4 is the format that works",
-        )),
+        Format::Ts => {
+            let bytes = samples_bytes(&cut);
+            let length_ns = cut.summary.duration_ns.max(1);
+            progress.write(bytes);
+            let mut counted = Counted { out, bytes: 0 };
+            cut::write_ts(&cut, &mut counted, |ns| {
+                let share = i128::from(bytes) * i128::from(ns) / i128::from(length_ns);
+                progress.written(u64::try_from(share).unwrap_or(0));
+            })
+            .map_err(|error| match error {
+                CutError::Io(error) => error,
+                error => io::Error::other(error),
+            })?;
+            progress.written(bytes);
+            Ok(Written {
+                bytes: counted.bytes,
+                etag: None,
+            })
+        }
+    }
+}
+
+/// Bytes of all samples: about what will be written.
+fn samples_bytes(cut: &Cut) -> u64 {
+    let samples = cut.assembly.tracks.iter().flat_map(|track| &track.samples);
+    samples.map(|sample| u64::from(sample.bytes)).sum()
+}
+
+/// Counts what is written.
+struct Counted<'a> {
+    out: &'a File,
+    bytes: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

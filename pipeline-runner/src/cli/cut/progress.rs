@@ -27,24 +27,25 @@ impl Progress {
     /// The frames are looked up, and encoded where they have to be.
     pub(super) fn compose(&self, kind: Type) {
         let Some(bar) = &self.bar else { return };
+        set_style(bar, "{spinner} {msg} · {elapsed}");
         bar.set_message(match kind {
             Type::Smart => "encoding the edges",
             Type::Full => "encoding",
             Type::Copy | Type::Rough => "looking up the frames",
         });
-        set_style(bar, "{spinner} {msg} · {elapsed}");
         bar.enable_steady_tick(TICK);
     }
 
     /// So many bytes are about to be written.
     pub(super) fn write(&self, bytes: u64) {
         let Some(bar) = &self.bar else { return };
-        bar.set_length(bytes);
-        bar.reset();
         set_style(
             bar,
             "{wide_bar} {bytes} of {total_bytes} · {bytes_per_sec} · {eta} left",
         );
+        bar.set_length(bytes);
+        // Time is counted from here.
+        bar.reset();
     }
 
     /// So many have been.

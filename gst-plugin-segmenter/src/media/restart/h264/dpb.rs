@@ -193,6 +193,7 @@ impl Dpb {
             *self = Self::default();
         } else {
             self.leap(rules, coded.frame_num, name)?;
+            self.forget_guess(coded.frame_num);
         }
         let (top, order) = self.order(rules, coded);
         Ok(Picture {
@@ -214,14 +215,16 @@ impl Dpb {
         // Only as many as can be kept are of any consequence.
         let missing = (steps - 1).min(rules.most_references as u32);
         for back in (1..=missing).rev() {
+            let frame_num = rules.wrap(frame_num.wrapping_sub(back));
             self.slide(rules)?;
-            self.references.push(Reference {
+            self.forget_guess(frame_num);
+            self.push(Reference {
                 name: name.saturating_sub(back.into()),
-                frame_num: rules.wrap(frame_num.wrapping_sub(back)),
+                frame_num,
                 order: 0,
                 long_term: None,
                 kind: Kind::Leapt,
-            });
+            })?;
         }
         let last = rules.wrap(frame_num.wrapping_sub(1));
         if last < self.last_frame_num {
@@ -294,6 +297,24 @@ impl Dpb {
             }
         }
         self.frame_num = current.frame_num;
+        self.push(current)
+    }
+
+    /// No short-term reference has the number of the current frame (§7.4.3): a guess that has it
+    /// was wrong, or has been left behind in a way we could not know.
+    fn forget_guess(&mut self, frame_num: u32) {
+        let stays = |each: &Reference| each.kind != Kind::Guessed || each.frame_num != frame_num;
+        self.references.retain(stays);
+    }
+
+    fn push(&mut self, current: Reference) -> Result<(), Unsupported> {
+        let is_twin = |each: &Reference| {
+            let are_short = each.long_term.or(current.long_term).is_none();
+            are_short && each.frame_num == current.frame_num
+        };
+        if self.references.iter().any(is_twin) {
+            return Err(Unsupported::Damaged("two references have the same number"));
+        }
         self.references.push(current);
         Ok(())
     }
