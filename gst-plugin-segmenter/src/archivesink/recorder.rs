@@ -266,16 +266,21 @@ impl Recorder {
     fn observe(&mut self, id: usize, incoming: &Incoming, now: Now) {
         let stepping = self.timeline.step_pending();
         let pts_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
+        let is_first = self.timeline.utc(id, 0).is_none();
+        let reference = incoming
+            .reference
+            .filter(|_| self.settings.time_source != TimeSource::Clock);
         match now.running_ns.or(pts_ns) {
+            // Where the very first frame has a reference time, no clock is asked: what waits for
+            // the start would keep its time.
+            _ if is_first && reference.is_some() => {}
             // Without a pipeline clock only the first frame ties running time to UTC.
-            Some(running_ns) if now.running_ns.is_some() || self.timeline.utc(id, 0).is_none() => {
+            Some(running_ns) if now.running_ns.is_some() || is_first => {
                 self.timeline.observe_clock(running_ns, now.utc);
             }
             _ => {}
         }
-        if let (Some(pts_ns), Some(utc)) = (pts_ns, incoming.reference)
-            && self.settings.time_source != TimeSource::Clock
-        {
+        if let (Some(pts_ns), Some(utc)) = (pts_ns, reference) {
             self.timeline.observe_reference(id, pts_ns, utc);
         }
         if self.timeline.step_pending() && !stepping {

@@ -4,6 +4,7 @@
 use std::io;
 
 use crate::cut::CutError;
+use crate::cut::encode::EncodeError;
 
 /// Settings that cannot be.
 pub fn settings(text: &str) -> gst::ErrorMessage {
@@ -23,7 +24,21 @@ pub fn cut(error: &CutError) -> gst::ErrorMessage {
         }
         CutError::Segment { .. } => gst::error_msg!(gst::StreamError::Demux, ("{text}")),
         CutError::Io(error) => read(error),
+        CutError::Encode(error) => encode(error, &text),
         _ => gst::error_msg!(gst::StreamError::Format, ("{text}")),
+    }
+}
+
+fn encode(error: &EncodeError, text: &str) -> gst::ErrorMessage {
+    match error {
+        EncodeError::ElementMissing { .. } => {
+            gst::error_msg!(gst::CoreError::MissingPlugin, ("{text}"))
+        }
+        EncodeError::Feed(error) => read(error),
+        EncodeError::Truncated(_) | EncodeError::Missing { .. } | EncodeError::Corrupt(_) => {
+            gst::error_msg!(gst::StreamError::Decode, ("{text}"))
+        }
+        _ => gst::error_msg!(gst::StreamError::Encode, ("{text}")),
     }
 }
 

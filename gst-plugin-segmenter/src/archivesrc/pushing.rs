@@ -6,7 +6,7 @@ use gst::subclass::prelude::*;
 
 use super::errors;
 use super::imp::{ArchiveSrc, CAT, lock};
-use super::track::{self, Sampled, Step};
+use super::track::{self, Step};
 
 impl ArchiveSrc {
     /// One step of a pad's task.
@@ -31,7 +31,7 @@ impl ArchiveSrc {
                 pad.push_event(event);
             }
             Step::Sample(sampled) => match reel.read(&sampled.sample) {
-                Ok(bytes) => self.push(pad, bytes, &sampled),
+                Ok(bytes) => self.push(pad, track::buffer(bytes, &sampled, reel.zero())),
                 Err(error) => {
                     self.fail(errors::read(&error));
                     self.end(pad);
@@ -41,8 +41,7 @@ impl ArchiveSrc {
         }
     }
 
-    fn push(&self, pad: &gst::Pad, bytes: Vec<u8>, sampled: &Sampled) {
-        let buffer = track::buffer(bytes, sampled);
+    fn push(&self, pad: &gst::Pad, buffer: gst::Buffer) {
         gst::trace!(CAT, obj = pad, "{buffer:?}");
         let flow = pad.push(buffer);
         match flow {

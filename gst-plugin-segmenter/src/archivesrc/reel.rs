@@ -11,6 +11,7 @@ use crate::cut::footage::ticks_ns;
 use crate::cut::{Cut, Summary};
 use crate::media::OpenFiles;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack};
+use crate::utc::UtcNs;
 
 /// A cut that can be played.
 pub struct Reel {
@@ -36,6 +37,13 @@ impl Reel {
     /// Its tracks.
     pub fn tracks(&self) -> &[AssemblyTrack] {
         &self.assembly.tracks
+    }
+
+    /// The wall-clock time of the presentation's beginning, which tells that of all the rest where
+    /// nothing is missing.
+    pub fn zero(&self) -> Option<UtcNs> {
+        let is_whole = self.summary.holes.is_empty();
+        is_whole.then_some(self.summary.start)
     }
 
     /// The legs of track `number` in `[from, to)` of the presentation.

@@ -2,13 +2,14 @@
 //! A track on its way through what is to be played of it: one step after the other, each an event
 //! or a buffer.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
 
 use super::presentation::Leg;
 use super::reel::{Reel, Stamps};
 use crate::media::assembly::AssemblySample;
+use crate::utc::UtcNs;
 
 /// Sound that is missing for longer than this is said to be: sinks wait no longer for it.
 const LEAST_GAP_NS: i64 = 500_000_000;
@@ -80,6 +81,8 @@ pub struct Sampled {
     pub sample: AssemblySample,
     /// Its times.
     pub stamps: Stamps,
+    /// When it is presented; below zero it is only decoded.
+    pub presented_ns: i64,
     /// It follows on nothing.
     pub is_discontinuous: bool,
 }
@@ -213,12 +216,14 @@ impl Track {
         let is_discontinuous = self.next == leg.samples.start;
         self.next += 1;
         self.end_ns = Some(stamps.end_ns);
-        let shown_ns = stamps.pts_ns - leg.stamp_ns;
-        let shown_ns = leg.shown_ns + shown_ns.clamp(0, leg.length_ns);
-        self.position_ns = self.position_ns.max(shown_ns);
+        let presented_ns = leg.shown_ns + (stamps.pts_ns - leg.stamp_ns);
+        let shown_ns = leg.shown_ns..=leg.shown_ns.saturating_add(leg.length_ns);
+        let position_ns = presented_ns.clamp(*shown_ns.start(), *shown_ns.end());
+        self.position_ns = self.position_ns.max(position_ns);
         Step::Sample(Sampled {
             sample,
             stamps,
+            presented_ns,
             is_discontinuous,
         })
     }
@@ -269,8 +274,10 @@ pub fn ns(time: Option<gst::ClockTime>) -> i64 {
     time.map_or(0, |time| i64::try_from(time.nseconds()).unwrap_or(i64::MAX))
 }
 
-/// The buffer of a sample.
-pub fn buffer(bytes: Vec<u8>, sampled: &Sampled) -> gst::Buffer {
+/// The buffer of a sample; `zero` is the wall-clock time of the presentation's beginning.
+pub fn buffer(bytes: Vec<u8>, sampled: &Sampled, zero: Option<UtcNs>) -> gst::Buffer {
+    static UNIX_TIME: LazyLock<gst::Caps> =
+        LazyLock::new(|| gst::Caps::new_empty_simple("timestamp/x-unix"));
     let mut buffer = gst::Buffer::from_mut_slice(bytes);
     if let Some(buffer) = buffer.get_mut() {
         let Stamps {
@@ -286,6 +293,11 @@ pub fn buffer(bytes: Vec<u8>, sampled: &Sampled) -> gst::Buffer {
         }
         if sampled.is_discontinuous {
             buffer.set_flags(gst::BufferFlags::DISCONT);
+        }
+        if let Some(zero) = zero {
+            let utc = time((zero + sampled.presented_ns).0);
+            let none = gst::ClockTime::NONE;
+            gst::ReferenceTimestampMeta::add(buffer, &UNIX_TIME, utc, none);
         }
     }
     buffer

@@ -71,6 +71,43 @@ fn a_smart_cut_at_keyframes_shows_exactly_the_pictures_of_the_range() {
     assert_exact(&archive, SECOND_NS, 4 * SECOND_NS, "smart");
 }
 
+/// The pictures of whole GOPs are the source's own; those at the edges, each in its place.
+#[test]
+fn smart_and_full_cuts_show_exactly_the_pictures_of_the_range() {
+    let archive = Archive::pyramid(6);
+    let mut random = fastrand::Rng::with_seed(7);
+    for kind in ["smart", "full"] {
+        for _ in 0..4 {
+            let from_ns = random.i64(0..2 * SECOND_NS);
+            let to_ns = random.i64(4 * SECOND_NS..6 * SECOND_NS);
+            let player = archive.player(from_ns, to_ns, kind, DECODED);
+            player.play();
+            let found = player.pictures();
+            let expected = archive.shown(from_ns, to_ns);
+            assert_eq!(
+                found.len(),
+                expected.len(),
+                "{kind} from {from_ns} to {to_ns}"
+            );
+            for (number, seen) in (0_i64..).zip(&found) {
+                let running_ns = seen.running_ns.expect("within");
+                assert!(
+                    (running_ns - number * FRAME_NS).abs() < 20_000,
+                    "{number}: {seen:?}"
+                );
+            }
+            if kind == "smart" {
+                let whole = archive.shown(2 * SECOND_NS, 4 * SECOND_NS);
+                let first = archive.shown(from_ns, 2 * SECOND_NS).len();
+                assert!(
+                    digests(&found)[first..].starts_with(whole),
+                    "{from_ns} to {to_ns}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn rough_shows_the_whole_segments() {
     let archive = Archive::plain(5);

@@ -7,6 +7,7 @@ mod holes;
 mod linking;
 mod muxing;
 mod players;
+mod recorded_again;
 #[allow(dead_code, reason = "the recording side needs more of it")]
 #[path = "../archivesink/support/mod.rs"]
 mod recording;
