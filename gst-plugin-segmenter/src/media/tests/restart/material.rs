@@ -124,7 +124,7 @@ impl Source {
             "gst-launch-1.0",
             &line.split_whitespace().collect::<Vec<_>>(),
         );
-        let [expected, pictures] = [by_ffmpeg, by_gstreamer].map(|path| fs::read(path));
+        let [expected, pictures] = [by_ffmpeg, by_gstreamer].map(fs::read);
         let (expected, pictures) = (expected.expect("pictures"), pictures.expect("pictures"));
         assert_eq!(pictures.len(), expected.len(), "{elements}");
         assert!(pictures == expected, "{elements}: other pictures");
