@@ -138,6 +138,10 @@ fn frames_bytes(frames: &SegmentFrames) -> usize {
 /// Reads a segment by what it is, whatever its name says: wubloader names what is MP4 `.ts`.
 fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
     let said = |error: io::Error| error.to_string();
+    // Opening a pipe would wait for somebody to write.
+    if !std::fs::metadata(path).map_err(said)?.is_file() {
+        return Err("it is no file".to_owned());
+    }
     let file = File::open(path).map_err(said)?;
     let bytes = file.metadata().map_err(said)?.len();
     let mut start = [0; SNIFFED_BYTES];

@@ -104,9 +104,21 @@ impl Line {
             }
             sounding.push((*held, pts));
         }
+        let shift = sounding
+            .first()
+            .map_or(0, |(held, pts)| self.seam(held, *pts));
         for (held, pts) in sounding {
-            self.push(placement.clip, held, pts);
+            self.push(placement.clip, held, pts.saturating_add(shift));
         }
+    }
+
+    /// By how much the frames of a clip move so that the first, at `pts`, follows without a gap: by
+    /// no more than half a frame, else there is something missing.
+    fn seam(&self, held: &ClipFrame, pts: i64) -> i64 {
+        let rounding = i64::from(self.timescale) / ROUNDING_PER_SECOND;
+        let most = i64::from(held.frame.duration) / 2 + rounding;
+        let gap = self.end.saturating_sub(pts);
+        if gap.saturating_abs() <= most { gap } else { 0 }
     }
 
     /// Adds a frame at its time, or where the one before ends if that is as good as the same.
