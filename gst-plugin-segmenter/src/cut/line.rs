@@ -276,17 +276,25 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 }
 
-/// Puts the pictures before `shown`, which an edit hides, close together. They take next to no time
-/// then: players that ignore edits show them for a moment only, and GStreamer 1.22's qtdemux, which
-/// takes the hidden time off the end of what it plays, has next to nothing to take.
+/// Puts the pictures before `shown`, which an edit hides, close together, one picture's length
+/// before it. They take next to no time then: players that ignore edits show them for a moment only,
+/// and GStreamer 1.22's qtdemux, which takes the hidden time off the end of what it plays, has
+/// little to take. Closer than a picture's length they may not come: GStreamer's decoders give each
+/// picture its usual length, and show what reaches into the edit.
 fn squeeze(samples: &mut [AssemblySample], shown: i64, gap: i64) {
     let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
     times.retain(|pts| *pts < shown);
     times.sort_unstable();
+    let length = samples
+        .iter()
+        .map(|sample| sample.duration)
+        .max()
+        .unwrap_or(0);
+    let last = shown.saturating_sub(length.into());
     for sample in samples {
         if let Ok(place) = times.binary_search(&sample.pts) {
-            let left = i64::try_from(times.len() - place).unwrap_or(0);
-            sample.pts = shown.saturating_sub(left.saturating_mul(gap));
+            let left = i64::try_from(times.len() - place - 1).unwrap_or(0);
+            sample.pts = last.saturating_sub(left.saturating_mul(gap));
             sample.dts = sample.pts;
             sample.duration = u32::try_from(gap).unwrap_or(1);
         }

@@ -29,6 +29,10 @@ pub fn encode(
     let timescale = movie_timescale(tracks);
     let presented = |track: &AssemblyTrack| rescale(track.presented_ticks(), track, timescale);
     let duration = tracks.iter().map(presented).max().unwrap_or(0);
+    let hidden = tracks
+        .iter()
+        .map(|track| rescale(hidden_ticks(track), track, timescale));
+    let duration = duration.saturating_add(hidden.max().unwrap_or(0));
     let created = creation_time(created);
     buf.encode_atom(b"moov", |buf| {
         Mvhd {
@@ -63,6 +67,23 @@ pub fn encode(
 /// That of the first track, which is the pictures' if there are any: their edits come out exact.
 fn movie_timescale(tracks: &[AssemblyTrack]) -> u32 {
     tracks.first().map_or(1000, |track| track.timescale)
+}
+
+/// For how long pictures are decoded before the first is shown, if some are hidden. The movie lasts
+/// longer by that than it should: GStreamer 1.22's qtdemux adds the hidden time to the time it has
+/// played, and would stop so much too early. Tracks say what is right.
+fn hidden_ticks(track: &AssemblyTrack) -> u64 {
+    let (Some(first), Some(Some(shown))) = (
+        track.samples.first(),
+        track.edits.first().map(|edit| edit.pts),
+    ) else {
+        return 0;
+    };
+    let is_hidden = |sample: &AssemblySample| sample.pts < shown;
+    match track.is_video && track.samples.iter().any(is_hidden) {
+        true => u64::try_from(shown.saturating_sub(first.dts)).unwrap_or(0),
+        false => 0,
+    }
 }
 
 fn rescale(ticks: u64, track: &AssemblyTrack, timescale: u32) -> u64 {
