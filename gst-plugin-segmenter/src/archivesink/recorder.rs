@@ -13,8 +13,9 @@
 //! Not thread-safe and without GStreamer's objects but buffers: the element locks it, hands it
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
 
-use crate::media::{SegmentMark, TimeSource as MarkSource};
-use crate::utc::{HOUR_NS, UtcNs};
+mod borders;
+
+use crate::utc::UtcNs;
 
 use super::av1;
 use super::caps::{self, CapsError, Kind};
@@ -22,11 +23,11 @@ use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
 use super::provisional::Provisional;
-use super::segments::{Ending, GRACE_NS, Plan, PlannedTrack, Progress};
+use super::segments::Progress;
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
 use super::stream::Stream;
-use super::timeline::{Source, Timeline};
+use super::timeline::Timeline;
 
 /// How long, in real time, frames wait at the start for pads that have no caps yet.
 const START_WAIT_NS: i64 = 1_000_000_000;
@@ -426,173 +427,9 @@ impl Recorder {
         }
     }
 
-    /// Sound past the wanted end of the segment, and past its pictures so far, may belong to the
-    /// next one: the keyframe decides.
-    fn runs_ahead(&self, sound: &Frame, now_ns: i64) -> bool {
-        let Some(current) = self.current else {
-            return false;
-        };
-        let pts = UtcNs(sound.stamps.pts_ns);
-        let pictures_lead = self.pictures_lead(now_ns);
-        pictures_lead && pts >= current.due && current.pictures_end.is_some_and(|end| pts >= end)
-    }
-
-    /// Whether a stream decides where segments begin.
-    fn leads(&self, id: usize, now_ns: i64) -> bool {
-        let Some(stream) = self.streams.get(id) else {
-            return false;
-        };
-        if stream.kind == Kind::Video {
-            return true;
-        }
-        let sound = |stream: &Stream| stream.kind == Kind::Audio && stream.expected(now_ns);
-        !self.pictures_lead(now_ns) && self.streams.iter().position(sound) == Some(id)
-    }
-
-    fn pictures_lead(&self, now_ns: i64) -> bool {
-        let pictures = |stream: &Stream| stream.kind == Kind::Video && stream.expected(now_ns);
-        self.streams.iter().any(pictures)
-    }
-
-    fn begins(&self, id: usize, frame: &Frame) -> bool {
-        let Some(stream) = self.streams.get(id) else {
-            return false;
-        };
-        let Some(current) = self.current.filter(|_| self.output.recording()) else {
-            return frame.sync;
-        };
-        if !frame.sync {
-            // A stream without keyframes (intra refresh) must end a segment somewhere.
-            return UtcNs(frame.stamps.pts_ns) - current.start >= HOUR_NS;
-        }
-        let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
-        let waits = |stream: &Stream| stream.changed && stream.live();
-        // Half a frame early is nearer than a frame late.
-        let nearly_ns = frame.stamps.duration_ns / 2;
-        self.broken
-            || pictures_come
-            || self.timeline.step_pending()
-            || self.streams.iter().any(waits)
-            || frame.stamps.pts_ns.saturating_add(nearly_ns) >= current.due.0
-    }
-
-    /// Begins a segment with this frame.
-    fn begin(&mut self, frame: &mut Frame, now_ns: i64) {
-        let previous = match self.broken {
-            true => self.ending_where_heard(),
-            false => self.ending_at(UtcNs(frame.stamps.pts_ns)),
-        };
-        let jump_ns = self.timeline.take_step().unwrap_or(0);
-        let corrects = self.timeline.source() == Source::Reference && self.correct(jump_ns);
-        frame.stamps.shift(jump_ns);
-        for stream in &mut self.streams {
-            stream.shift(jump_ns);
-        }
-        let mark = SegmentMark {
-            origin: UtcNs(frame.stamps.pts_ns),
-            discontinuity: self.broken || (Timeline::is_discontinuity(jump_ns) && !corrects),
-            time_source: match self.timeline.source() {
-                Source::Reference => MarkSource::Reference,
-                Source::Clock => MarkSource::Clock,
-            },
-            run: self.run,
-            sequence: self.sequence,
-        };
-        let tracks = self.tracks(now_ns);
-        for (id, stream) in self.streams.iter_mut().enumerate() {
-            stream.included = tracks.iter().any(|track| track.stream == id);
-            stream.changed = false;
-        }
-        let plan = Plan {
-            mark,
-            jump_ns,
-            tracks,
-        };
-        self.output.begin(plan, previous, now_ns, &mut self.outbox);
-        self.sequence = self.sequence.wrapping_add(1);
-        self.broken = false;
-        let due = self.due(mark.origin);
-        self.current = Some(Current {
-            start: mark.origin,
-            due,
-            pictures_end: None,
-            sound_end: None,
-        });
-        // A picture half a frame early would do, see `begins`.
-        let earliest = due - frame.stamps.duration_ns / 2;
-        self.ask_for_keyframe(self.timeline.running_ns(earliest));
-    }
-
-    /// The streams that the next segment holds. A track without a frame is left out where it would
-    /// trouble a decoder: pictures anywhere, sound in a transport stream.
-    fn tracks(&self, now_ns: i64) -> Vec<PlannedTrack> {
-        let has_frames = |stream: &Stream| match (stream.kind, self.settings.container) {
-            (Kind::Video, _) => stream.expected(now_ns),
-            (Kind::Audio, Container::Mp4) => stream.live(),
-            (Kind::Audio, Container::MpegTs) => {
-                stream.live() && stream.heard_within(GRACE_NS, now_ns)
-            }
-        };
-        // Sound that is held comes, even if it is the last of its stream.
-        let held = |stream: &Stream| !stream.held.is_empty() || has_frames(stream);
-        let live = self
-            .streams
-            .iter()
-            .enumerate()
-            .filter(|(_, stream)| held(stream));
-        live.filter_map(|(id, stream)| {
-            Some(PlannedTrack {
-                stream: id,
-                kind: stream.kind,
-                track: stream.track.clone(),
-                caps: stream.caps.clone()?,
-                changed: stream.changed,
-            })
-        })
-        .collect()
-    }
-
-    /// When the segment that starts at `start` wants to end.
-    fn due(&self, start: UtcNs) -> UtcNs {
-        let target_ns = self.settings.target_duration_ns;
-        if !self.settings.align {
-            return start + target_ns;
-        }
-        let next_ns = target_ns - start.0.rem_euclid(target_ns);
-        // A segment much shorter than the target helps nobody.
-        start
-            + if next_ns * 2 < target_ns {
-                next_ns + target_ns
-            } else {
-                next_ns
-            }
-    }
-
     /// Asks for a keyframe at a running time, or at once.
     fn ask_for_keyframe(&mut self, running_ns: Option<i64>) {
         self.outbox.notices.push(Notice::KeyframeAt(running_ns));
-    }
-
-    /// The current segment ends where the next one starts. The name's duration is made of whole
-    /// microseconds, as its start is, so that neighbours meet exactly.
-    fn ending_at(&self, end: UtcNs) -> Option<Ending> {
-        let current = self.current?;
-        let microseconds = |time: UtcNs| time.0.div_euclid(1_000);
-        let duration_ns = (microseconds(end) - microseconds(current.start)).max(0) * 1_000;
-        Some(Ending { end, duration_ns })
-    }
-
-    /// The current segment ends where its pictures do, or its sound if it has none or the sound
-    /// went on without them.
-    fn ending_where_heard(&self) -> Option<Ending> {
-        let current = self.current?;
-        let went_on = |pictures: &UtcNs| {
-            current
-                .sound_end
-                .is_none_or(|sound| sound - *pictures < GRACE_NS)
-        };
-        let pictures_end = current.pictures_end.filter(went_on);
-        self.ending_at(pictures_end.or(current.sound_end)?)
     }
 
     fn settle(&mut self, now_ns: i64) {
@@ -603,16 +440,5 @@ impl Recorder {
         {
             self.provisional = None;
         }
-    }
-
-    /// The camera's clock is known: what was recorded so far is to be moved. False if nothing is.
-    fn correct(&mut self, jump_ns: i64) -> bool {
-        let provisional = self
-            .provisional
-            .as_mut()
-            .filter(|each| each.shift_ns.is_none());
-        provisional
-            .map(|provisional| provisional.shift_ns = Some(jump_ns))
-            .is_some()
     }
 }
