@@ -9,7 +9,7 @@ use gst::subclass::prelude::*;
 
 use super::settings::Settings;
 use super::track::{Playing, Track};
-use super::{caps, properties, uri};
+use super::{properties, templates, uri};
 use crate::cut::FrameCache;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -105,8 +105,8 @@ impl ElementImpl for ArchiveSrc {
                     .expect("a template of constants")
             };
             vec![
-                template("video", caps::video()),
-                template("audio_%u", caps::audio()),
+                template("video", templates::video()),
+                template("audio_%u", templates::audio()),
             ]
         });
         &TEMPLATES

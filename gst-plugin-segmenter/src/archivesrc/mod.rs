@@ -34,7 +34,6 @@
  *
  * Since: 0.1
  */
-mod caps;
 mod composing;
 mod element_messages;
 mod errors;
@@ -47,6 +46,7 @@ mod queries;
 mod reel;
 mod seeking;
 mod settings;
+mod templates;
 mod track;
 mod uri;
 

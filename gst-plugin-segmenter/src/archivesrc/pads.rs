@@ -6,11 +6,11 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::caps;
 use super::element_messages;
 use super::imp::{ArchiveSrc, lock};
 use super::reel::Reel;
 use super::track::{Playback, Playing, Track};
+use crate::caps::caps_of_entry;
 
 /// What is pushed on a pad, before it has one.
 struct Prepared {
@@ -100,7 +100,7 @@ impl ArchiveSrc {
             let caps: Result<Vec<_>, _> = track
                 .descriptions
                 .iter()
-                .map(|e| caps::of_entry(e))
+                .map(|entry| caps_of_entry(entry))
                 .collect();
             match caps {
                 Ok(caps) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! `archivesrc` as users have it: archives recorded by `archivesink`, played by pipelines.
 
+mod codecs;
 mod decoding;
 mod errors;
 mod holes;

@@ -34,7 +34,21 @@ impl Archive {
 
     /// Records a clip and sound, except what is within these seconds.
     pub fn without(video: Clip, audio: &Clip, hole: std::ops::Range<i64>) -> Self {
-        let mut rig = Rig::new(Container::Mp4);
+        Self::recorded(Container::Mp4, video, audio, hole)
+    }
+
+    /// Records a clip and sound into segments of this container.
+    pub fn in_container(container: Container, video: Clip, audio: &Clip) -> Self {
+        Self::recorded(container, video, audio, 0..0)
+    }
+
+    fn recorded(
+        container: Container,
+        video: Clip,
+        audio: &Clip,
+        hole: std::ops::Range<i64>,
+    ) -> Self {
+        let mut rig = Rig::new(container);
         let (pictures, sounds) = (rig.feed("video"), rig.feed("audio_0"));
         rig.play();
         pictures.caps(&video.caps);
@@ -113,7 +127,7 @@ impl Archive {
 
 fn decoded(file: &Path) -> Vec<String> {
     let player = Player::launch(&format!(
-        "filesrc location={} ! matroskademux ! h264parse ! avdec_h264 ! fakesink name=video",
+        "filesrc location={} ! matroskademux ! decodebin ! video/x-raw ! fakesink name=video",
         file.display()
     ));
     player.play();
