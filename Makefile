@@ -63,3 +63,4 @@ setup:
 	@tests/setup/debian.sh test
 	@tests/setup/nextest.sh
 	@tests/setup/clips.sh
+	@tests/setup/moto.sh

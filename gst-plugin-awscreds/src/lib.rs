@@ -4,6 +4,8 @@
 //! The plugin registers with GStreamer but holds no element yet: `awscreds` comes with the
 //! credentials work, and `gst-inspect-1.0 awscreds` says "0 features" until then.
 
+pub mod session;
+
 fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     Ok(())
 }

@@ -10,6 +10,7 @@ pub mod clips;
 pub mod cutting;
 pub mod decode;
 pub mod frames;
+pub mod moto;
 pub mod pace;
 pub mod recording;
 pub mod runner;
