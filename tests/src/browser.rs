@@ -30,26 +30,66 @@ pub struct Played {
     pub size: (u64, u64),
     /// What the video element said when it failed.
     pub error: Option<String>,
+    /// Each picture handed to the page, in the order of that.
+    pub shown: Vec<Shown>,
 }
 
+/// A picture that was handed to the page.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shown {
+    /// Its time in the file, `mediaTime`.
+    pub time_s: f64,
+    /// Its width and height.
+    pub size: (u64, u64),
+    /// What the fields along its top say: in the small clips, its number.
+    pub number: u64,
+}
+
+/// Plays until all pictures wanted have been shown, at most so often.
+const MOST_PLAYS: u32 = 5;
+
+/// `RATE`, `WANTED` and `MOST_PLAYS` are put in.
 const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>playing</title>
 <video id="v" muted playsinline src="/video"></video>
 <script>
 const v = document.getElementById("v");
-let painted = 0;
-const count = () => { painted++; v.requestVideoFrameCallback(count); };
-v.requestVideoFrameCallback(count);
-let sent = false;
+const shown = [];
+const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+const number = (width, height) => {
+  canvas.drawImage(v, 0, 0, width, height);
+  const row = canvas.getImageData(0, 4, 12 * 16, 1).data;
+  let number = 0;
+  for (let bit = 0; bit < 12; bit++) if (row[4 * (16 * bit + 8)] > 127) number += 1 << bit;
+  return number;
+};
+const show = (now, picture) => {
+  shown.push([picture.mediaTime, picture.width, picture.height,
+    number(picture.width, picture.height)]);
+  v.requestVideoFrameCallback(show);
+};
+v.requestVideoFrameCallback(show);
+let sent = false, quality = null, painted = 0;
+const look = () => { quality = v.getVideoPlaybackQuality(); painted = shown.length; };
 const report = (error) => {
   if (sent) return;
   sent = true;
-  const quality = v.getVideoPlaybackQuality();
+  if (!quality) look();
   fetch("/report", { method: "POST", body: JSON.stringify({
     decoded: quality.totalVideoFrames, painted, audio_bytes: v.webkitAudioDecodedByteCount,
-    duration_s: v.duration, width: v.videoWidth, height: v.videoHeight, error }) });
+    duration_s: v.duration, width: v.videoWidth, height: v.videoHeight, error, shown }) });
 };
-v.onended = () => setTimeout(() => report(null), 100);
+// On a busy machine pictures are dropped: then once more.
+let plays = 0;
+const is_missing = (time) => !shown.some((picture) => Math.abs(picture[0] - time) < 0.005);
+v.onended = () => setTimeout(() => {
+  plays++;
+  if (plays == 1) look();
+  if (plays == MOST_PLAYS || !WANTED.some(is_missing)) return report(null);
+  v.currentTime = 0;
+  v.play();
+}, 100);
 v.onerror = () => report("code " + v.error.code + ": " + v.error.message);
+v.defaultPlaybackRate = v.playbackRate = RATE;
 v.play().catch((e) => report(String(e)));
 </script>
 "#;
@@ -59,11 +99,23 @@ v.play().catch((e) => report(String(e)));
 /// # Panics
 /// When Chromium is not installed or reports nothing within a minute.
 pub fn chromium_plays(path: &Path) -> Played {
+    chromium_shows(path, 1.0, &[])
+}
+
+/// Likewise, at another rate, and once more where pictures at these times were dropped.
+///
+/// # Panics
+/// When Chromium is not installed or reports nothing within a minute.
+pub fn chromium_shows(path: &Path, rate: f64, wanted_s: &[f64]) -> Played {
+    let page = PAGE
+        .replace("RATE", &rate.to_string())
+        .replace("MOST_PLAYS", &MOST_PLAYS.to_string())
+        .replace("WANTED", &format!("{wanted_s:?}"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("bound");
     let (report, reported) = mpsc::channel();
     let file = path.to_owned();
-    std::thread::spawn(move || serve(&listener, &file, &report));
+    std::thread::spawn(move || serve(&listener, &page, &file, &report));
     let profile = tempfile::tempdir().expect("a temporary folder");
     let _browser = Browser::start(profile.path(), &format!("http://{address}/"));
     let report: Value = reported
@@ -77,7 +129,20 @@ pub fn chromium_plays(path: &Path) -> Played {
         duration_s: report["duration_s"].as_f64().unwrap_or(f64::NAN),
         size: (number("width"), number("height")),
         error: report["error"].as_str().map(str::to_owned),
+        shown: shown(&report["shown"]),
     }
+}
+
+fn shown(pictures: &Value) -> Vec<Shown> {
+    let pictures = pictures.as_array().into_iter().flatten();
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    pictures
+        .map(|picture| Shown {
+            time_s: picture[0].as_f64().unwrap_or(f64::NAN),
+            size: (number(&picture[1]), number(&picture[2])),
+            number: number(&picture[3]),
+        })
+        .collect()
 }
 
 /// A browser that ends with the test.
@@ -119,15 +184,20 @@ impl Drop for Browser {
     }
 }
 
-fn serve(listener: &TcpListener, file: &Path, report: &mpsc::Sender<Value>) {
+fn serve(listener: &TcpListener, page: &str, file: &Path, report: &mpsc::Sender<Value>) {
     for connection in listener.incoming().flatten() {
-        let (file, report) = (file.to_owned(), report.clone());
-        std::thread::spawn(move || answer(connection, &file, &report));
+        let (page, file, report) = (page.to_owned(), file.to_owned(), report.clone());
+        std::thread::spawn(move || answer(connection, &page, &file, &report));
     }
 }
 
 /// Answers one request and closes the connection.
-fn answer(mut connection: TcpStream, file: &Path, report: &mpsc::Sender<Value>) -> Option<()> {
+fn answer(
+    mut connection: TcpStream,
+    page: &str,
+    file: &Path,
+    report: &mpsc::Sender<Value>,
+) -> Option<()> {
     let mut reader = BufReader::new(connection.try_clone().ok()?);
     let mut request = String::new();
     reader.read_line(&mut request).ok()?;
@@ -146,7 +216,7 @@ fn answer(mut connection: TcpStream, file: &Path, report: &mpsc::Sender<Value>) 
     }
     let path = request.split(' ').nth(1)?;
     let (status, kind, body) = match path {
-        "/" => ("200 OK".to_owned(), "text/html", PAGE.as_bytes().to_vec()),
+        "/" => ("200 OK".to_owned(), "text/html", page.as_bytes().to_vec()),
         "/video" => part(fs::read(file).ok()?, range.as_deref()),
         "/report" => {
             let mut body = Vec::new();

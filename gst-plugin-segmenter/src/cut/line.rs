@@ -26,8 +26,10 @@ pub struct Line<'b, 'f, 'e> {
     descriptions: HashMap<(u16, Option<Sets>), u16>,
     /// For each of the source's descriptions, the parameter sets that keyframes are given.
     in_band: HashMap<u16, Part>,
-    /// Some pictures of H.265 were encoded.
-    is_mixed_h265: bool,
+    /// Keyframes are given their parameter sets, whatever their descriptions hold: H.265 has no
+    /// room for two encoders' sets in one, and where there are several, Chromium takes the first
+    /// for all there is and stops at what the second is of.
+    sets_in_band: bool,
 }
 
 impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
@@ -37,10 +39,12 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         number: usize,
         encoded: &'e EncodedPieces,
         recipes: &'e Recipes,
+        planned: &[Planned],
     ) -> Self {
         let format = builder.footage.tracks.get(number);
         let entries = format.map_or(&[][..], |format| &format.descriptions);
         let is_h265 = entries.iter().any(|entry| is_h265(entry));
+        let is_mixed_h265 = is_h265 && encoded.pieces().next().is_some();
         Self {
             number,
             track: AssemblyTrack {
@@ -50,7 +54,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             },
             descriptions: HashMap::new(),
             in_band: HashMap::new(),
-            is_mixed_h265: is_h265 && encoded.pieces().next().is_some(),
+            sets_in_band: is_mixed_h265 || has_several_descriptions(planned, encoded),
             builder,
             encoded,
             recipes,
@@ -101,7 +105,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
 
     fn copy(&mut self, held: &ClipFrame, recipe: Option<&Recipe>, shift: i64) {
         let mut parts = Vec::with_capacity(1);
-        if self.is_mixed_h265 && held.frame.kind.is_entry() {
+        if self.sets_in_band && held.frame.kind.is_entry() {
             parts.extend(self.source_sets(held.frame.description));
         }
         let whole = self.builder.part(self.number, held);
@@ -144,15 +148,14 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 continue;
             };
             let mut parts = Vec::with_capacity(2);
-            if self.is_mixed_h265 && frame.is_entry {
+            if self.sets_in_band && frame.is_entry {
                 parts.push(self.builder.memory(&in_sample(&encoded.sets)));
             }
             parts.push(match &frame.bytes {
                 EncodedBytes::Held(sample) => self.builder.memory(sample),
                 EncodedBytes::Spooled(part) => *part,
             });
-            let sets = (!self.is_mixed_h265).then(|| encoded.sets.clone());
-            let description = self.description(held.frame.description, sets);
+            let description = self.description(held.frame.description, Some(&encoded.sets));
             let (parts, bytes) = self.builder.parts(&parts);
             let pts = held.frame.pts.saturating_add(shift);
             self.track.samples.push(AssemblySample {
@@ -183,18 +186,16 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     ///
     /// H.264 holds the sets of both in one description, as their ids differ; a further one is only
     /// needed where an encoder chose other sets the second time.
-    fn description(&mut self, source: u16, sets: Option<Sets>) -> u16 {
-        let key = match sets {
-            Some(sets) => (source, Some(sets)),
-            None => (source, self.first_sets(source)),
-        };
+    fn description(&mut self, source: u16, sets: Option<&Sets>) -> u16 {
+        let entry = self.builder.entry(self.number, source);
+        let sets = sets.or_else(|| first_sets(self.encoded, source));
+        let key = (source, sets.filter(|_| !is_h265(&entry)).cloned());
         if let Some(number) = self.descriptions.get(&key) {
             return *number;
         }
-        let entry = self.builder.entry(self.number, source);
         let changed = match &key.1 {
             Some(sets) => with_h264_sets(&entry, &sets.sps, &sets.pps),
-            None if self.is_mixed_h265 => with_h265_sets_in_band(&entry),
+            None if self.sets_in_band && is_h265(&entry) => with_h265_sets_in_band(&entry),
             None => None,
         };
         let number = u16::try_from(self.track.descriptions.len()).unwrap_or(u16::MAX);
@@ -203,17 +204,6 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             .push(changed.unwrap_or_else(|| entry.to_vec()));
         self.descriptions.insert(key, number);
         number
-    }
-
-    /// The sets of the first piece that was encoded of a description.
-    fn first_sets(&self, source: u16) -> Option<Sets> {
-        if self.is_mixed_h265 {
-            return None;
-        }
-        let mut pieces = self.encoded.pieces();
-        pieces
-            .find(|piece| piece.description == source)
-            .map(|piece| piece.sets.clone())
     }
 
     /// By how much a clip is moved to follow on what is there. Edits show it at its place, so here
@@ -349,6 +339,43 @@ fn within(whole: Part, range: &std::ops::Range<usize>) -> Part {
             bytes: length,
         },
     }
+}
+
+/// Whether not all pictures have the same description.
+fn has_several_descriptions(planned: &[Planned], encoded: &EncodedPieces) -> bool {
+    let mut first = None;
+    let mut is_another = |source: u16, sets: Option<&Sets>| {
+        let sets = sets.or_else(|| first_sets(encoded, source)).cloned();
+        let this = (source, sets);
+        first.get_or_insert_with(|| this.clone()) != &this
+    };
+    planned.iter().any(|planned| {
+        let description = |number: &u32| {
+            let frame = planned.frames.get(*number as usize);
+            frame.map_or(0, |frame| frame.description)
+        };
+        let mut pieces = planned.plan.pieces.iter().enumerate();
+        pieces.any(|(number, piece)| match piece {
+            Piece::Copy { frames, .. } => {
+                let mut descriptions: Vec<u16> = frames.iter().map(description).collect();
+                descriptions.dedup();
+                let mut descriptions = descriptions.into_iter();
+                descriptions.any(|source| is_another(source, None))
+            }
+            Piece::Encode { keep, .. } => {
+                let piece = encoded.get(planned.clip, number);
+                let source = keep.first().map_or(0, description);
+                is_another(source, piece.map(|piece| &piece.sets))
+            }
+        })
+    })
+}
+
+/// The sets of the first piece that was encoded of a description.
+fn first_sets(encoded: &EncodedPieces, description: u16) -> Option<&Sets> {
+    let mut pieces = encoded.pieces();
+    let piece = pieces.find(|piece| piece.description == description);
+    piece.map(|piece| &piece.sets)
 }
 
 fn is_h265(entry: &[u8]) -> bool {

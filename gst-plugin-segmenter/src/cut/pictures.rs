@@ -6,6 +6,7 @@ use super::edges::{self, Options};
 use super::error::CutError;
 use super::footage::{ClipFrame, Footage};
 use super::line::Line;
+use super::names;
 use super::plan::{self, Abilities, Piece, Plan, Start};
 use super::recipes::{RecipeError, Recipes};
 use super::request::{Request, Type};
@@ -40,9 +41,10 @@ pub(super) fn compose(
         return Ok(Shown::default());
     };
     let (planned, recipes) = plan_with_recipes(footage, number, request)?;
+    check_codec(footage, number, &planned)?;
     let encoded = edges::encode(footage, number, &planned, request.kind, options)?;
     builder.assembly.spool.clone_from(&encoded.spool);
-    let mut line = Line::new(builder, number, &encoded, &recipes);
+    let mut line = Line::new(builder, number, &encoded, &recipes, &planned);
     let mut shown = Shown::default();
     for planned in &planned {
         let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
@@ -62,6 +64,36 @@ pub(super) fn compose(
     let track = line.finish(request.kind, end_ns);
     builder.assembly.tracks.push(track);
     Ok(shown)
+}
+
+/// Refuses pictures of several codecs: a track of MP4 may have them, but players decode those of the
+/// first only, and leave out the rest without a word.
+fn check_codec(footage: &Footage, number: usize, planned: &[Planned]) -> Result<(), CutError> {
+    let entry = |description: u16| {
+        let format = footage.tracks.get(number);
+        let entries = format.map_or(&[][..], |format| &format.descriptions);
+        let entry = entries.get(usize::from(description));
+        entry.map_or(&[][..], Vec::as_slice)
+    };
+    let codec = |entry: &[u8]| names::codec(entry.get(4..8).unwrap_or_default());
+    let mut first = None;
+    for frame in planned.iter().flat_map(Planned::used) {
+        let first = *first.get_or_insert(frame.description);
+        if frame.description == first {
+            continue;
+        }
+        let (from, to) = (entry(first), entry(frame.description));
+        if codec(from) != codec(to) {
+            return Err(CutError::Changes {
+                what: "the codec of the pictures",
+                at: frame.utc,
+                from: names::of_entry(from),
+                to: names::of_entry(to),
+                remedy: "cut the parts before and after by themselves",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Plans all clips, and how decoders are brought to start at keyframes that lean on what was
@@ -105,6 +137,15 @@ impl Planned {
                 *start = Start::AsIs;
             }
         }
+    }
+
+    /// The pictures that are taken.
+    fn used(&self) -> impl Iterator<Item = &Frame> {
+        let numbers = self.plan.pieces.iter().flat_map(|piece| match piece {
+            Piece::Copy { frames, .. } => frames,
+            Piece::Encode { keep, .. } => keep,
+        });
+        numbers.filter_map(|number| self.frames.get(*number as usize))
     }
 
     /// When the first picture shown is.

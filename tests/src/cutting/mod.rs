@@ -8,6 +8,7 @@
 //! for neither.
 
 pub mod archived;
+pub mod browsed;
 pub mod judge;
 pub mod played;
 pub mod proof;

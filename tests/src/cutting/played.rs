@@ -64,7 +64,8 @@ const OUTPUTS: [(&str, &str); 5] = [
     ),
     (
         "pictures",
-        "-map :v -fps_mode passthrough -pix_fmt yuv420p -f rawvideo",
+        // Each picture in its own size.
+        "-map :v -autoscale 0 -fps_mode passthrough -pix_fmt yuv420p -f rawvideo",
     ),
     ("picture-packets", "-map :v -c copy -f framemd5"),
     ("sound", "-map :a? -f s16le"),

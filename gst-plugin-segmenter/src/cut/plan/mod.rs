@@ -93,7 +93,7 @@ pub fn plan(
     let pieces = match kind {
         Type::Smart => smart::pieces(&shot, abilities),
         Type::Copy => vec![shot.copy_with_lead_in(abilities)],
-        Type::Full => vec![shot.encode(0, shot.shown.len())],
+        Type::Full => shot.encode_all(),
         Type::Rough => vec![shot.copy_all()],
     };
     Some(Plan {
@@ -195,6 +195,29 @@ impl<'a> Shot<'a> {
         let mut feed = self.copied(start, end);
         feed.retain(is_needed);
         Piece::Encode { feed, keep }
+    }
+
+    /// Encodes all, each configuration of the codec by itself.
+    fn encode_all(&self) -> Vec<Piece> {
+        self.encode_by_configuration(0, self.shown.len())
+    }
+
+    /// Encodes the pictures `from` to `to` in the order of showing; where the codec's configuration
+    /// changes between them, each part by itself.
+    fn encode_by_configuration(&self, from: usize, to: usize) -> Vec<Piece> {
+        let description = |nth: usize| {
+            let number = self.shown.get(nth)?;
+            self.frame(*number).map(|frame| frame.description)
+        };
+        let mut pieces = Vec::new();
+        let mut start = from;
+        for nth in from..to {
+            if nth + 1 == to || description(nth) != description(nth + 1) {
+                pieces.push(self.encode(start, nth + 1));
+                start = nth + 1;
+            }
+        }
+        pieces
     }
 
     /// From the first picture on, which is a keyframe where the range is one of whole segments.

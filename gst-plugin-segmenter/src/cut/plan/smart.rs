@@ -7,10 +7,10 @@ use crate::media::FrameKind;
 /// The pieces of a clip, in order.
 pub fn pieces(shot: &Shot<'_>, abilities: Abilities) -> Vec<Piece> {
     let Some((start, head)) = body_start(shot, abilities) else {
-        return in_one_configuration(shot, 0, shot.shown.len());
+        return shot.encode_by_configuration(0, shot.shown.len());
     };
     let (body, covered) = body(shot, start, head);
-    let mut pieces = in_one_configuration(shot, 0, head);
+    let mut pieces = shot.encode_by_configuration(0, head);
     let kind = shot
         .frame(start)
         .map_or(FrameKind::Sync, |frame| frame.kind);
@@ -18,7 +18,7 @@ pub fn pieces(shot: &Shot<'_>, abilities: Abilities) -> Vec<Piece> {
         frames: body,
         start: start_at(kind),
     });
-    pieces.extend(in_one_configuration(shot, covered, shot.shown.len()));
+    pieces.extend(shot.encode_by_configuration(covered, shot.shown.len()));
     pieces
 }
 
@@ -60,22 +60,4 @@ fn body(shot: &Shot<'_>, start: u32, head: usize) -> (Vec<u32>, usize) {
     }
     let copied = candidates.into_iter().take(whole).collect();
     (copied, head + whole)
-}
-
-/// Encodes the pictures `from` to `to` in the order of showing; where the codec's configuration
-/// changes between them, each part by itself.
-fn in_one_configuration(shot: &Shot<'_>, from: usize, to: usize) -> Vec<Piece> {
-    let description = |nth: usize| {
-        let number = shot.shown.get(nth)?;
-        shot.frame(*number).map(|frame| frame.description)
-    };
-    let mut pieces = Vec::new();
-    let mut start = from;
-    for nth in from..to {
-        if nth + 1 == to || description(nth) != description(nth + 1) {
-            pieces.push(shot.encode(start, nth + 1));
-            start = nth + 1;
-        }
-    }
-    pieces
 }
