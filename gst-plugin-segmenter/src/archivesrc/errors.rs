@@ -3,8 +3,11 @@
 
 use std::io;
 
+use gst::prelude::*;
+
 use crate::cut::CutError;
 use crate::cut::encode::EncodeError;
+use crate::utc::UtcNs;
 
 /// Settings that cannot be.
 pub fn settings(text: &str) -> gst::ErrorMessage {
@@ -40,6 +43,26 @@ fn encode(error: &EncodeError, text: &str) -> gst::ErrorMessage {
         }
         _ => gst::error_msg!(gst::StreamError::Encode, ("{text}")),
     }
+}
+
+/// What follows a pad refuses its caps: at the beginning, or where a camera was started anew with
+/// others, which most muxers do not take in the middle of a file.
+pub fn not_taken(pad: &gst::Pad, moment: Option<UtcNs>) -> gst::ErrorMessage {
+    let mut caps = pad.current_caps().unwrap_or_else(gst::Caps::new_empty);
+    for structure in caps.make_mut().iter_mut() {
+        structure.remove_fields(["codec_data", "streamheader"]);
+    }
+    let from = moment.map_or(String::new(), |moment| {
+        format!(", which comes from {moment} on")
+    });
+    gst::error_msg!(
+        gst::StreamError::Format,
+        (
+            "what follows pad {} does not take {caps}{from}; parts of several formats are to be \
+             cut by themselves",
+            pad.name()
+        )
+    )
 }
 
 /// What the file system says.

@@ -43,6 +43,7 @@ impl ArchiveSrc {
 
     fn push(&self, pad: &gst::Pad, buffer: gst::Buffer) {
         gst::trace!(CAT, obj = pad, "{buffer:?}");
+        let moment = track::moment(&buffer);
         let flow = pad.push(buffer);
         match flow {
             Ok(_) => {
@@ -62,6 +63,10 @@ impl ArchiveSrc {
                         ("no pad of archivesrc is linked; link `video` or `audio_0`")
                     ));
                 }
+            }
+            Err(gst::FlowError::NotNegotiated) => {
+                self.fail(errors::not_taken(pad, moment));
+                self.end(pad);
             }
             Err(error) => {
                 self.fail(gst::error_msg!(

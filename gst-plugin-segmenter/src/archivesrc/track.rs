@@ -303,6 +303,12 @@ pub fn buffer(bytes: Vec<u8>, sampled: &Sampled, zero: Option<UtcNs>) -> gst::Bu
     buffer
 }
 
+/// The wall-clock time of a buffer that was made here.
+pub fn moment(buffer: &gst::Buffer) -> Option<UtcNs> {
+    let meta = buffer.meta::<gst::ReferenceTimestampMeta>()?;
+    i64::try_from(meta.timestamp().nseconds()).ok().map(UtcNs)
+}
+
 /// A reel and the tracks that play it.
 pub struct Playing {
     /// What is played.
