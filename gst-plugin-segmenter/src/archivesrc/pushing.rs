@@ -57,7 +57,8 @@ impl ArchiveSrc {
                     track.is_unlinked = true;
                 }
                 self.rest(pad);
-                if self.combine(pad, flow).is_err() {
+                // Where another pad has ended, this is one that nobody wanted.
+                if self.combine(pad, flow) == Err(gst::FlowError::NotLinked) {
                     self.fail(gst::error_msg!(
                         gst::StreamError::Failed,
                         ("no pad of archivesrc is linked; link `video` or `audio_0`")
