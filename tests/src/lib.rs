@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! What the tests that cross crates share: cameras, clips, frames, decoders, browsers.
+//! What the tests that cross crates share: cameras, clips, frames, decoders, browsers, AWS.
 //!
 //! Everything here panics with a sentence when it cannot do its work: a test has no better answer,
 //! and the sentence is what its reader needs.
@@ -12,5 +12,7 @@ pub mod decode;
 pub mod frames;
 pub mod moto;
 pub mod pace;
+pub mod pki;
 pub mod recording;
 pub mod runner;
+pub mod web;

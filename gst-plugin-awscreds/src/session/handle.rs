@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::clock::{Clock, SystemClock};
@@ -74,7 +74,7 @@ impl Session {
             course.fetched(given, clock.now(), 0.0);
         }
         let (sender, view) = watch::channel(course.view(clock.now()));
-        let asked = Arc::new(Notify::new());
+        let (asked, is_asked) = watch::channel(());
         let subscribers = Arc::new(Subscribers::default());
         let renewal = Renewal {
             fetch,
@@ -82,7 +82,7 @@ impl Session {
             skew,
             course,
             view: sender,
-            asked: asked.clone(),
+            asked: is_asked,
             voice: Voice::here(),
             name: settings.source.describe(),
             last_attempt: None,
@@ -149,7 +149,7 @@ impl Session {
     /// Asks the source now, whatever the schedule says: what is in use may have been refused, or
     /// what was wrong has been put right. Given keys and tokens have nobody to ask.
     pub fn renew_now(&self) {
-        self.shared.asked.notify_one();
+        self.shared.asked.send_replace(());
     }
 
     pub(super) fn downgrade(&self) -> Weak<Shared> {
@@ -187,7 +187,7 @@ impl Drop for Subscription {
 #[derive(Debug)]
 pub(super) struct Shared {
     view: watch::Receiver<View>,
-    asked: Arc<Notify>,
+    asked: watch::Sender<()>,
     subscribers: Arc<Subscribers>,
     tasks: [JoinHandle<()>; 2],
 }
@@ -256,3 +256,7 @@ async fn tell(mut view: watch::Receiver<View>, subscribers: Arc<Subscribers>, vo
         let _ = calling.await;
     }
 }
+
+#[cfg(test)]
+#[path = "handle_tests.rs"]
+mod tests;

@@ -31,7 +31,7 @@ fn words_as_read(text: &str) -> Vec<String> {
 fn temporary_keys_have_five_words_and_an_expiration_of_twenty_characters() {
     let expiry = at(1_795_608_650) + Duration::from_nanos(407_255_001);
     let text = text(&credentials(Some("tok")), Some(expiry)).unwrap();
-    let line = "CREDENTIALS AKIAEXAMPLE 2026-11-25T09:30:50Z wJalr/K7MDENG+bPx= tok\n";
+    let line = "CREDENTIALS AKIAEXAMPLE 2026-11-25T12:10:50Z wJalr/K7MDENG+bPx= tok\n";
     assert_eq!(text.expose(), line);
 }
 
@@ -69,7 +69,7 @@ fn an_error_names_the_field_and_not_its_content() {
             "access key id is empty",
         ),
         (
-            broken(|c| c.access_key_id = "A B".into()),
+            broken(|c| c.access_key_id = "hunter two".into()),
             "access key id holds white space",
         ),
         (
@@ -77,11 +77,11 @@ fn an_error_names_the_field_and_not_its_content() {
             "access key id has 129",
         ),
         (
-            broken(|c| c.secret_access_key = "s\u{b}t".into()),
+            broken(|c| c.secret_access_key = "hunter\u{b}two".into()),
             "secret access key holds white",
         ),
         (
-            broken(|c| c.secret_access_key = "se\0cret".into()),
+            broken(|c| c.secret_access_key = "hunter\0two".into()),
             "secret access key holds char",
         ),
         (
@@ -93,16 +93,13 @@ fn an_error_names_the_field_and_not_its_content() {
             "session token is empty",
         ),
         (
-            broken(|c| c.session_token = Some("geh\u{e9}im".into())),
+            broken(|c| c.session_token = Some("hunter\u{e9}two".into())),
             "session token holds char",
         ),
     ];
     for (error, wanted) in cases {
         assert!(error.contains(wanted), "{error:?} should say {wanted:?}");
-        assert!(
-            !error.contains("cret ") && !error.contains("imtok"),
-            "{error:?}"
-        );
+        assert!(!error.contains("hunter"), "{error:?}");
     }
     let missing = text(&credentials(Some("tok")), None)
         .unwrap_err()

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::course::Course;
@@ -32,8 +32,8 @@ pub struct Renewal {
     pub course: Course,
     /// Told of everything.
     pub view: watch::Sender<View>,
-    /// Somebody wants a renewal now.
-    pub asked: Arc<Notify>,
+    /// Changes when somebody wants a renewal now.
+    pub asked: watch::Receiver<()>,
     /// Where messages go.
     pub voice: Voice,
     /// For messages: whose credentials.
@@ -85,6 +85,8 @@ impl Renewal {
             self.clock.sleep(pause).await;
         }
         self.last_attempt = Some(self.clock.steady());
+        // Whoever asked until now is answered by this one.
+        self.asked.mark_unchanged();
         let answer = self.fetch.fetch().await;
         let (now, jitter) = (self.clock.now(), fastrand::f64());
         self.course.clock_offset(self.skew.offset(), now, jitter);
@@ -96,7 +98,7 @@ impl Renewal {
     }
 
     /// Until there is something to do.
-    async fn wait(&self, who: &mut WhoAmI) -> Wake {
+    async fn wait(&mut self, who: &mut WhoAmI) -> Wake {
         let now = self.clock.now();
         let mut wake = Wake::Look;
         let mut until = now + LOOK;
@@ -116,7 +118,7 @@ impl Renewal {
         let pause = until.duration_since(now).unwrap_or_default();
         tokio::select! {
             biased;
-            () = self.asked.notified() => Wake::Due,
+            Ok(()) = self.asked.changed() => Wake::Due,
             answer = who.answer() => Wake::Identity(answer),
             () = self.clock.sleep(pause) => wake,
         }
@@ -221,3 +223,7 @@ fn say(name: &str, before: &View, now: &View) {
         tracing::info!("credentials of {name} are those of {}", identity.arn);
     }
 }
+
+#[cfg(test)]
+#[path = "renewal_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@
 //! AWS refuses signatures that are more than five minutes off, and an expiry is AWS's time: on a
 //! machine that is slow, credentials end before it looks as if they do.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::clock::Clock;
@@ -47,12 +47,12 @@ impl Skew {
         if took > LONGEST_ANSWER {
             return;
         }
-        // In the middle of the way there and back, and of the second that `Date` names.
+        // As if it was written in the middle of the way there and back. It names a second that may
+        // be almost over, so that the offset is up to one more than this.
         let seen = asked + took / 2;
-        let date = date + Duration::from_millis(500);
         let seconds = match date.duration_since(seen) {
-            Ok(behind) => round_seconds(behind),
-            Err(ahead) => -round_seconds(ahead.duration()),
+            Ok(behind) => i64::try_from(behind.as_secs()).unwrap_or(i64::MAX),
+            Err(ahead) => -i64::try_from(ahead.duration().as_secs()).unwrap_or(i64::MAX),
         };
         *self.lock() = Some(seconds);
     }
@@ -68,11 +68,7 @@ impl Skew {
         (seconds.abs() >= MATTERS_SECONDS).then_some(ClockOffset { seconds })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+    fn lock(&self) -> MutexGuard<'_, Option<i64>> {
         self.seconds.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn round_seconds(duration: Duration) -> i64 {
-    i64::try_from((duration + Duration::from_millis(500)).as_secs()).unwrap_or(i64::MAX)
 }

@@ -74,6 +74,17 @@ pub fn provider(error: &CredentialsError, source: &Source, skew: &Skew) -> Error
         return sts(inner, &step, skew);
     }
     let text = causes(error);
+    // How aws-config says that it was built without something.
+    if text.contains("cargo feature") {
+        return Error::user(
+            format!(
+                "{} logs in by IAM Identity Center (SSO), which is not spoken here",
+                source.describe()
+            ),
+            "let the AWS CLI do it: a profile with credential_process = aws configure \
+             export-credentials --profile NAME --format process",
+        );
+    }
     match error {
         // Off the network at the start of a machine, the instance's service is not there yet.
         CredentialsError::CredentialsNotLoaded(_) if matches!(source, Source::Imds) => {
