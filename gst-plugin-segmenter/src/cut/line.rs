@@ -266,11 +266,10 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 }
 
-/// Puts the pictures before `shown`, which an edit hides, close together, one picture's length
-/// before it. They take next to no time then: players that ignore edits show them for a moment only,
-/// and GStreamer 1.22's qtdemux, which takes the hidden time off the end of what it plays, has
-/// little to take. Closer than a picture's length they may not come: GStreamer's decoders give each
-/// picture its usual length, and show what reaches into the edit.
+/// Puts the pictures before `shown`, which an edit hides, close together, a little more than one
+/// picture's length before it. They take next to no time then, so players that ignore edits show
+/// them for a moment only. Closer than a picture's length they may not come: GStreamer's decoders
+/// give each picture its usual length, and show what reaches into the edit.
 fn squeeze(samples: &mut [AssemblySample], shown: i64, gap: i64) {
     let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
     times.retain(|pts| *pts < shown);
@@ -280,7 +279,7 @@ fn squeeze(samples: &mut [AssemblySample], shown: i64, gap: i64) {
         .map(|sample| sample.duration)
         .max()
         .unwrap_or(0);
-    let last = shown.saturating_sub(length.into());
+    let last = shown.saturating_sub(length.into()).saturating_sub(gap);
     for sample in samples {
         if let Ok(place) = times.binary_search(&sample.pts) {
             let left = i64::try_from(times.len() - place - 1).unwrap_or(0);

@@ -113,7 +113,7 @@ impl<'a> Proof<'a> {
             cuts.iter().zip(played::by_ffmpeg(&paths, self.folder))
         {
             let mut verdict = case.judge(&played);
-            if number % LOOKED_AT_CLOSELY == 0 && self.output == Output::Mp4 {
+            if number % LOOKED_AT_CLOSELY == 0 {
                 verdict = verdict.and_then(|()| case.judge_probed(&decode::probe(path)));
             }
             // qtdemux 1.22 loses pictures where a track has several edits.
@@ -131,7 +131,7 @@ impl<'a> Proof<'a> {
     /// The file of a cut, and what should be in it; none if the range has no picture, which is
     /// then said.
     fn cut(&self, number: usize, wanted: &Wanted) -> Result<Option<(PathBuf, Case<'a>)>, String> {
-        let expected = wanted.pictures(self.archived);
+        let expected = wanted.pictures(self.archived, self.kind);
         let cut = cut::compose(
             &self.archived.archive,
             &self.cache,
@@ -198,7 +198,7 @@ pub fn write(cut: cut::Cut, output: Output, path: &Path) -> Result<(), String> {
             }
             Ok(())
         }
-        Output::Ts => Err("no transport streams yet".to_owned()),
+        Output::Ts => cut::write_ts(&cut, &mut file, |_| ()).map_err(|error| said(&error)),
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Ranges to cut: those where something borders on something, and as many more as chance makes.
 
+use gstsegmenter::cut::Type;
 use gstsegmenter::utc::{HOUR_NS, UtcNs};
 
 use super::archived::Archived;
@@ -29,15 +30,49 @@ impl Wanted {
         }
     }
 
-    /// For each range, the numbers of the pictures whose time is in it.
-    pub fn pictures(&self, archived: &Archived) -> Vec<Vec<usize>> {
+    /// For each range, the numbers of the pictures that a cut of this kind shows.
+    pub fn pictures(&self, archived: &Archived, kind: Type) -> Vec<Vec<usize>> {
         let all = 0..archived.source.pictures();
-        let within = |(start, end): &(UtcNs, UtcNs)| {
+        let pictures = |(start, end): &(UtcNs, UtcNs)| -> Vec<usize> {
             let shown = |number: &usize| (*start..*end).contains(&archived.time(*number));
-            all.clone().filter(shown).collect()
+            let within = all.clone().filter(shown).collect();
+            match kind {
+                Type::Rough => whole_segments(archived, within),
+                _ => within,
+            }
         };
-        self.ranges.iter().map(within).collect()
+        self.ranges.iter().map(pictures).collect()
     }
+}
+
+/// The pictures of all segments that hold some of these. Pictures that lead the first keyframe
+/// cannot be decoded; where they are wanted, the segment before it is needed as well.
+fn whole_segments(archived: &Archived, pictures: Vec<usize>) -> Vec<usize> {
+    let stored = archived.source.stored_order();
+    // A segment begins with a keyframe, which may be stored before pictures that are shown earlier.
+    let mut segments: Vec<&[usize]> = Vec::new();
+    let starts_one = |number: &usize| number % SEGMENT == 0;
+    let mut rest = stored.as_slice();
+    while let Some(behind) = rest.get(1..) {
+        let length = behind.iter().position(starts_one).unwrap_or(behind.len()) + 1;
+        let (segment, next) = rest.split_at(length);
+        segments.push(segment);
+        rest = next;
+    }
+    let holds = |number: &usize| segments.iter().position(|segment| segment.contains(number));
+    let first = pictures.iter().map(|number| number / SEGMENT).min();
+    let last = pictures.iter().filter_map(holds).max();
+    let (Some(first), Some(last)) = (first, last) else {
+        return Vec::new();
+    };
+    let held = segments[first..=last].concat();
+    let mut shown: Vec<usize> = held
+        .iter()
+        .copied()
+        .filter(|number| *number >= held[0])
+        .collect();
+    shown.sort_unstable();
+    shown
 }
 
 /// Ranges at borders: of pictures, GOPs, segments, the hour, the day, the recording.

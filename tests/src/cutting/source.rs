@@ -56,6 +56,16 @@ impl Source {
         self.played.picture(number)
     }
 
+    /// The numbers of its pictures in the order of decoding.
+    pub fn stored_order(&self) -> Vec<usize> {
+        let packets = self.played.picture_packets.iter();
+        let number = |pts_ns: i64| {
+            let pts_ns = usize::try_from(pts_ns).expect("not negative");
+            (pts_ns * PICTURES_PER_SECOND + NS / 2) / NS
+        };
+        packets.map(|packet| number(packet.pts_ns)).collect()
+    }
+
     /// When picture `number` is shown, from the first one on.
     pub fn time_ns(&self, number: usize) -> i64 {
         i64::try_from(number * NS / PICTURES_PER_SECOND).expect("seconds")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Makes the parameter sets of re-encoded H.265 pictures say what the source's say: the level,
-//! and in the SPS the looks (H.265 Annex E). The rest describes the pictures' own coding; see
+//! Makes the parameter sets of re-encoded H.265 pictures say what the source's say: the level, how
+//! many pictures are reordered (a decoder that learns of it only at the seam has shown some
+//! already), and in the SPS the looks (H.265 Annex E). The rest describes the pictures' own coding; see
 //! [`super::sps`] for the same of H.264.
 
 use super::bits::{Reader, Writer, escape, unescape};
@@ -34,11 +35,78 @@ pub fn with_level(unit: &[u8], level: u8) -> Vec<u8> {
 #[derive(Clone, Debug)]
 pub struct HevcSps {
     payload: Vec<u8>,
+    order: Order,
     /// Where `vui_parameters_present_flag` is, in bits.
     usability_at: usize,
     usability: Option<Usability>,
     /// Where `sps_extension_present_flag` is; unknown behind a reference decoder's parameters.
     extension_at: Option<usize>,
+}
+
+/// How pictures are reordered, in the highest sub-layer (H.265 §7.4.3.1 and §7.4.3.2.1).
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    /// Where it is written, with the flag before it, in bits.
+    bits: (usize, usize),
+    /// `max_dec_pic_buffering_minus1`
+    buffering: u32,
+    /// `max_num_reorder_pics`
+    reordering: u32,
+    /// `max_latency_increase_plus1`; 0 is no bound.
+    latency: u32,
+}
+
+impl Order {
+    /// Reads the one of each sub-layer from its flag on; the last one counts.
+    fn read(reader: &mut Reader, sub_layers: u32) -> Option<Self> {
+        let start = reader.position();
+        let from = if reader.bit()? { 0 } else { sub_layers };
+        let mut read = None;
+        for _ in from..=sub_layers {
+            read = Some((reader.unsigned()?, reader.unsigned()?, reader.unsigned()?));
+        }
+        let (buffering, reordering, latency) = read?;
+        Some(Self {
+            bits: (start, reader.position()),
+            buffering,
+            reordering,
+            latency,
+        })
+    }
+
+    /// Copies the payload that this is of up to here, and writes what is true of both.
+    fn replace(&self, other: &Self, payload: &[u8], writer: &mut Writer) {
+        writer.copy(payload, 0, self.bits.0);
+        writer.bit(false); // One for all sub-layers.
+        writer.unsigned(self.buffering.max(other.buffering));
+        writer.unsigned(self.reordering.max(other.reordering));
+        let is_bound = self.latency > 0 && other.latency > 0;
+        writer.unsigned(if is_bound {
+            self.latency.max(other.latency)
+        } else {
+            0
+        });
+    }
+}
+
+/// A VPS of an encoder whose pictures are reordered as far as those of the source; `None` if it is
+/// damaged or another unit.
+pub fn vps_like(unit: &[u8], source: &HevcSps) -> Option<Vec<u8>> {
+    if h265::kind(unit) != h265::VPS {
+        return None;
+    }
+    let payload = unescape(unit);
+    let mut reader = Reader::new(&payload);
+    skip_bits(&mut reader, HEADER_BITS)?;
+    reader.bits(12)?; // id, base layer, layers
+    let sub_layers = reader.bits(3)?;
+    reader.bits(17)?; // vps_temporal_id_nesting_flag, vps_reserved_0xffff_16bits
+    skip_profile(&mut reader, sub_layers)?;
+    let order = Order::read(&mut reader, sub_layers)?;
+    let mut writer = Writer::default();
+    order.replace(&source.order, &payload, &mut writer);
+    writer.copy(&payload, order.bits.1, stop_bit(&payload)?);
+    Some(escape(&writer.finish()))
 }
 
 /// Video usability information (H.265 §E.2.1): bits from one position to another.
@@ -59,7 +127,7 @@ impl HevcSps {
     pub fn parse(unit: &[u8]) -> Option<Self> {
         let payload = unescape(unit);
         let mut reader = Reader::new(&payload);
-        skip_to_usability(&mut reader)?;
+        let order = skip_to_usability(&mut reader)?;
         let usability_at = reader.position();
         let usability = if reader.bit()? {
             Some(Usability::read(&mut reader)?)
@@ -71,6 +139,7 @@ impl HevcSps {
             .is_none_or(|own| own.restriction.is_some());
         let extension_at = is_at_end.then(|| reader.position());
         Some(Self {
+            order,
             usability_at,
             usability,
             extension_at,
@@ -81,7 +150,9 @@ impl HevcSps {
     /// This SPS of an encoder with the looks of the source's; `None` if its end is not known.
     pub fn like(&self, source: &Self) -> Option<Vec<u8>> {
         let mut writer = Writer::default();
-        writer.copy(&self.payload, 0, self.usability_at);
+        self.order
+            .replace(&source.order, &self.payload, &mut writer);
+        writer.copy(&self.payload, self.order.bits.1, self.usability_at);
         writer.bit(source.usability.is_some());
         if let Some(looks) = &source.usability {
             writer.copy(&source.payload, looks.looks.0, looks.looks.1);
@@ -98,10 +169,7 @@ impl HevcSps {
                 None => writer.bit(false),
             }
         }
-        // The stop bit is the last that is set.
-        let last = self.payload.iter().rposition(|byte| *byte != 0)?;
-        let zeros = self.payload.get(last)?.trailing_zeros() as usize;
-        writer.copy(&self.payload, self.extension_at?, last * 8 + 7 - zeros);
+        writer.copy(&self.payload, self.extension_at?, stop_bit(&self.payload)?);
         Some(escape(&writer.finish()))
     }
 }
@@ -146,6 +214,13 @@ impl Usability {
     }
 }
 
+/// The last bit that is set ends what a unit says.
+fn stop_bit(payload: &[u8]) -> Option<usize> {
+    let last = payload.iter().rposition(|byte| *byte != 0)?;
+    let zeros = payload.get(last)?.trailing_zeros() as usize;
+    Some(last * 8 + 7 - zeros)
+}
+
 fn skip_unsigned(reader: &mut Reader, count: usize) -> Option<()> {
     (0..count).try_for_each(|_| reader.unsigned().map(drop))
 }
@@ -155,7 +230,7 @@ fn skip_bits(reader: &mut Reader, count: usize) -> Option<()> {
 }
 
 /// H.265 §7.3.2.2.1 up to `vui_parameters_present_flag`.
-fn skip_to_usability(reader: &mut Reader) -> Option<()> {
+fn skip_to_usability(reader: &mut Reader) -> Option<Order> {
     skip_bits(reader, HEADER_BITS)?;
     reader.bits(4)?; // sps_video_parameter_set_id
     let sub_layers = reader.bits(3)?;
@@ -171,10 +246,7 @@ fn skip_to_usability(reader: &mut Reader) -> Option<()> {
     }
     skip_unsigned(reader, 2)?; // bit depths
     let order_count_bits = reader.unsigned()?.checked_add(4)?;
-    let from = if reader.bit()? { 0 } else { sub_layers };
-    for _ in from..=sub_layers {
-        skip_unsigned(reader, 3)?; // buffering, reordering, latency
-    }
+    let order = Order::read(reader, sub_layers)?;
     skip_unsigned(reader, 6)?; // sizes of blocks, depths of transform trees
     if reader.bit()? && reader.bit()? {
         skip_scaling_lists(reader)?;
@@ -193,7 +265,7 @@ fn skip_to_usability(reader: &mut Reader) -> Option<()> {
         }
     }
     reader.bits(2)?; // temporal vectors, strong intra smoothing
-    Some(())
+    Some(order)
 }
 
 /// H.265 §7.3.3.

@@ -92,9 +92,13 @@ impl Output {
             Codec::H264 => {
                 (source.sps.as_ref().zip(Sps::parse(unit))).map(|(source, own)| own.like(source))
             }
-            Codec::H265 => (source.hevc_sps.as_ref().zip(HevcSps::parse(unit)))
-                .filter(|_| h265::kind(unit) == h265::SPS)
-                .and_then(|(source, own)| own.like(source)),
+            Codec::H265 => {
+                let sps = source.hevc_sps.as_ref();
+                sps.and_then(|source| match h265::kind(unit) {
+                    h265::SPS => HevcSps::parse(unit)?.like(source),
+                    _ => hevc::vps_like(unit, source),
+                })
+            }
         };
         let unit = like.unwrap_or_else(|| unit.to_vec());
         match source.h265_level() {

@@ -9,6 +9,7 @@
 
 mod layout;
 mod moov;
+mod times;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -24,7 +25,7 @@ use super::sample_reader::{self, OpenFiles, about, open_source};
 use crate::utc::UtcNs;
 
 /// Goes into the validator: to be raised when the same samples come to be written otherwise.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
 /// A file that nobody wrote.
 pub struct VirtualMp4 {

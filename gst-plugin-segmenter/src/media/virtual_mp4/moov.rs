@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The `moov` of a virtual MP4 (ISO/IEC 14496-12 §8.2): sample tables, edit lists, descriptions.
 //!
-//! Media time starts at the first sample's decoding time; what of it is presented, the edit list
-//! says (§8.6.6), so composition offsets are never negative and every player understands them.
+//! What media time is, [`super::times`] says.
 
 use mp4_atom::{
-    BufMut, Co64, Ctts, CttsEntry, Dinf, Dref, Elst, ElstEntry, Encode, FixedPoint, Mdhd, Mvhd,
-    Smhd, Stco, Stsc, StscEntry, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Url, Vmhd,
+    BufMut, Co64, Cslg, Ctts, CttsEntry, Dinf, Dref, Elst, ElstEntry, Encode, FixedPoint, Mdhd,
+    Mvhd, Smhd, Stco, Stsc, StscEntry, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Url, Vmhd,
 };
 
-use super::super::assembly::{AssemblySample, AssemblyTrack};
+use super::super::assembly::AssemblyTrack;
 use super::super::boxes::child;
 use super::super::init::{BoxResult, creation_time, handler};
 use super::layout::Layout;
+use super::times::Times;
 use crate::utc::UtcNs;
 
 /// Size and kind, then the fixed fields of a visual sample entry (§12.1.3).
@@ -29,10 +29,6 @@ pub fn encode(
     let timescale = movie_timescale(tracks);
     let presented = |track: &AssemblyTrack| rescale(track.presented_ticks(), track, timescale);
     let duration = tracks.iter().map(presented).max().unwrap_or(0);
-    let hidden = tracks
-        .iter()
-        .map(|track| rescale(hidden_ticks(track), track, timescale));
-    let duration = duration.saturating_add(hidden.max().unwrap_or(0));
     let created = creation_time(created);
     buf.encode_atom(b"moov", |buf| {
         Mvhd {
@@ -50,12 +46,14 @@ pub fn encode(
         .encode(buf)?;
         for ((track, offsets), id) in tracks.iter().zip(&layout.tracks).zip(1..) {
             buf.encode_atom(b"trak", |buf| {
+                let times = Times::of(track);
                 header(track, id, created, presented(track)).encode(buf)?;
                 if !track.edits.is_empty() {
-                    buf.encode_atom(b"edts", |buf| edit_list(track, timescale).encode(buf))?;
+                    let edits = edit_list(track, &times, timescale);
+                    buf.encode_atom(b"edts", |buf| edits.encode(buf))?;
                 }
-                media(buf, track, created, |buf| {
-                    sample_tables(buf, track)?;
+                media(buf, track, media_ticks(track, &times), created, |buf| {
+                    sample_tables(buf, track, &times)?;
                     offsets.places(buf, media_at)
                 })
             })?;
@@ -67,23 +65,6 @@ pub fn encode(
 /// That of the first track, which is the pictures' if there are any: their edits come out exact.
 fn movie_timescale(tracks: &[AssemblyTrack]) -> u32 {
     tracks.first().map_or(1000, |track| track.timescale)
-}
-
-/// For how long pictures are decoded before the first is shown, if some are hidden. The movie lasts
-/// longer by that than it should: GStreamer 1.22's qtdemux adds the hidden time to the time it has
-/// played, and would stop so much too early. Tracks say what is right.
-fn hidden_ticks(track: &AssemblyTrack) -> u64 {
-    let (Some(first), Some(Some(shown))) = (
-        track.samples.first(),
-        track.edits.first().map(|edit| edit.pts),
-    ) else {
-        return 0;
-    };
-    let is_hidden = |sample: &AssemblySample| sample.pts < shown;
-    match track.is_video && track.samples.iter().any(is_hidden) {
-        true => u64::try_from(shown.saturating_sub(first.dts)).unwrap_or(0),
-        false => 0,
-    }
 }
 
 fn rescale(ticks: u64, track: &AssemblyTrack, timescale: u32) -> u64 {
@@ -134,8 +115,7 @@ fn shown_size(entry: &[u8]) -> (u32, u32) {
     (whole(shown), whole(height << 16))
 }
 
-fn edit_list(track: &AssemblyTrack, timescale: u32) -> Elst {
-    let first = track.samples.first().map_or(0, |sample| sample.dts);
+fn edit_list(track: &AssemblyTrack, times: &Times, timescale: u32) -> Elst {
     // Each edit ends where the sum of ticks up to there does, so that rounding does not add up.
     let (mut ticks, mut written) = (0_u64, 0);
     let mut entries = Vec::with_capacity(track.edits.len());
@@ -146,7 +126,7 @@ fn edit_list(track: &AssemblyTrack, timescale: u32) -> Elst {
             segment_duration: end - written,
             media_time: edit
                 .pts
-                .map(|pts| pts.saturating_sub(first).max(0).cast_unsigned()),
+                .map(|pts| pts.saturating_sub(times.zero).max(0).cast_unsigned()),
             media_rate: 1.into(),
         });
         written = end;
@@ -157,6 +137,7 @@ fn edit_list(track: &AssemblyTrack, timescale: u32) -> Elst {
 fn media(
     buf: &mut Vec<u8>,
     track: &AssemblyTrack,
+    duration: u64,
     created: u64,
     tables: impl FnOnce(&mut Vec<u8>) -> BoxResult,
 ) -> BoxResult {
@@ -165,7 +146,7 @@ fn media(
             creation_time: created,
             modification_time: created,
             timescale: track.timescale,
-            duration: media_ticks(track),
+            duration,
             language: "und".to_owned(),
         }
         .encode(buf)?;
@@ -188,18 +169,13 @@ fn media(
 }
 
 /// From the first sample's decoding to the last one's end.
-fn media_ticks(track: &AssemblyTrack) -> u64 {
-    let (Some(first), Some(last)) = (track.samples.first(), track.samples.last()) else {
-        return 0;
-    };
-    let ticks = last
-        .dts
-        .saturating_sub(first.dts)
-        .saturating_add(last.duration.into());
-    u64::try_from(ticks).unwrap_or(0)
+fn media_ticks(track: &AssemblyTrack, times: &Times) -> u64 {
+    let last = times.samples.last().map_or(0, |last| last.dts);
+    let ticks = track.samples.last().map_or(0, |last| last.duration);
+    last.saturating_add(ticks.into())
 }
 
-fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack) -> BoxResult {
+fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack, times: &Times) -> BoxResult {
     buf.encode_atom(b"stsd", |buf| {
         0u32.encode(buf)?; // version and flags
         (track.descriptions.len() as u32).encode(buf)?;
@@ -208,9 +184,12 @@ fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack) -> BoxResult {
         }
         Ok(())
     })?;
-    decoding_times(&track.samples).encode(buf)?;
-    if track.samples.iter().any(|sample| sample.pts != sample.dts) {
-        composition_offsets(&track.samples).encode(buf)?;
+    decoding_times(track, times).encode(buf)?;
+    if times.samples.iter().any(|time| time.offset != 0) {
+        composition_offsets(times).encode(buf)?;
+    }
+    if times.shift() > 0 {
+        composition_to_decoding(track, times).encode(buf)?;
     }
     if !track.samples.iter().all(|sample| sample.is_entry) {
         let numbered = track.samples.iter().zip(1..);
@@ -230,13 +209,13 @@ fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack) -> BoxResult {
 }
 
 /// Ticks from each sample's decoding to the next one's (§8.6.1.2), runs of equals together.
-fn decoding_times(samples: &[AssemblySample]) -> Stts {
+fn decoding_times(track: &AssemblyTrack, times: &Times) -> Stts {
+    let next = times.samples.iter().skip(1).map(|next| Some(next.dts));
+    let samples = track.samples.iter().zip(&times.samples);
     let mut entries: Vec<SttsEntry> = Vec::new();
-    for (index, sample) in samples.iter().enumerate() {
-        let until_next = samples
-            .get(index + 1)
-            .map(|next| u32::try_from(next.dts.saturating_sub(sample.dts)).unwrap_or(u32::MAX));
-        let sample_delta = until_next.unwrap_or(sample.duration);
+    for ((sample, time), next) in samples.zip(next.chain([None])) {
+        let until = |next: u64| u32::try_from(next.saturating_sub(time.dts)).unwrap_or(u32::MAX);
+        let sample_delta = next.map_or(sample.duration, until);
         match entries.last_mut() {
             Some(last) if last.sample_delta == sample_delta => last.sample_count += 1,
             _ => entries.push(SttsEntry {
@@ -249,19 +228,43 @@ fn decoding_times(samples: &[AssemblySample]) -> Stts {
 }
 
 /// Ticks from each sample's decoding to its presentation (§8.6.1.3).
-fn composition_offsets(samples: &[AssemblySample]) -> Ctts {
+fn composition_offsets(times: &Times) -> Ctts {
     let mut entries: Vec<CttsEntry> = Vec::new();
-    for sample in samples {
-        let sample_offset = sample.pts.saturating_sub(sample.dts);
+    for time in &times.samples {
         match entries.last_mut() {
-            Some(last) if last.sample_offset == sample_offset => last.sample_count += 1,
+            Some(last) if last.sample_offset == time.offset => last.sample_count += 1,
             _ => entries.push(CttsEntry {
                 sample_count: 1,
-                sample_offset,
+                sample_offset: time.offset,
             }),
         }
     }
+    // ffmpeg 5.1 does not look at the last two for the most negative one.
+    let least = times.shift().saturating_neg();
+    let seen = entries.iter().rev().skip(2);
+    if least < 0 && seen.map(|entry| entry.sample_offset).min() != Some(least) {
+        let nothing = CttsEntry {
+            sample_count: 0,
+            sample_offset: 0,
+        };
+        entries.extend([nothing.clone(), nothing]);
+    }
     Ctts { entries }
+}
+
+/// Where offsets are negative: how the two times lie to one another (§8.6.1.4).
+fn composition_to_decoding(track: &AssemblyTrack, times: &Times) -> Cslg {
+    let offsets = || times.samples.iter().map(|time| time.offset);
+    let shows = || track.samples.iter().map(|sample| sample.pts - times.zero);
+    let ends = track.samples.iter().zip(shows());
+    let ends = ends.map(|(sample, shown)| shown.saturating_add(sample.duration.into()));
+    Cslg {
+        composition_to_dts_shift: times.shift(),
+        least_decode_to_display_shift: offsets().min().unwrap_or(0),
+        greatest_decode_to_display_delta: offsets().max().unwrap_or(0),
+        composition_start_time: shows().min().unwrap_or(0),
+        composition_end_time: ends.max().unwrap_or(0),
+    }
 }
 
 impl super::layout::TrackLayout {

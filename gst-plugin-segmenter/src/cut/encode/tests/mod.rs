@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use proptest::prelude::*;
 
-use super::hevc::HevcSps;
+use super::hevc::{HevcSps, vps_like};
 use super::sps::Sps;
 use super::{EncodeError, Encoder, Job, Options};
 
@@ -47,6 +47,8 @@ proptest! {
             }
             if let Some(sps) = HevcSps::parse(&unit) {
                 let _ = sps.like(&sps);
+                unit.splice(..2.min(unit.len()), [0x40, 1]);
+                let _ = vps_like(&unit, &sps);
             }
         }
     }
