@@ -2,6 +2,7 @@
 //! The line of pictures: pieces copied and encoded, put one behind the other in the time of the cut.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::compose::{Builder, pictures_of};
 use super::edges::{EncodedBytes, EncodedPiece, EncodedPieces};
@@ -92,13 +93,11 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             }
         }
         if kind == Type::Copy {
-            let shown = planned.plan.first_pts.saturating_add(shift);
+            let start = planned.plan.first_pts.saturating_add(shift);
+            let shown = start..planned.plan.end_pts.saturating_add(shift);
             let gap = gap(self.track.timescale);
-            squeeze(
-                self.track.samples.get_mut(first..).unwrap_or_default(),
-                shown,
-                gap,
-            );
+            let samples = self.track.samples.get_mut(first..).unwrap_or_default();
+            squeeze(samples, &shown, gap);
             self.edit(planned, at, shift);
         }
     }
@@ -266,27 +265,33 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 }
 
-/// Puts the pictures before `shown`, which an edit hides, close together, a little more than one
-/// picture's length before it. They take next to no time then, so players that ignore edits show
-/// them for a moment only. Closer than a picture's length they may not come: GStreamer's decoders
-/// give each picture its usual length, and show what reaches into the edit.
-fn squeeze(samples: &mut [AssemblySample], shown: i64, gap: i64) {
+/// Puts the pictures before and behind `shown`, which an edit hides, close together: those before a
+/// little more than one picture's length before it, those behind right behind it. They take next to
+/// no time then, so players that ignore edits show them for a moment only; and qtdemux 1.22 takes
+/// times for damaged that are far from those of decoding. Closer than a picture's length they may
+/// not come: GStreamer's decoders give each picture its usual length, and show what reaches into
+/// the edit.
+fn squeeze(samples: &mut [AssemblySample], shown: &Range<i64>, gap: i64) {
     let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
-    times.retain(|pts| *pts < shown);
     times.sort_unstable();
-    let length = samples
-        .iter()
-        .map(|sample| sample.duration)
-        .max()
-        .unwrap_or(0);
-    let last = shown.saturating_sub(length.into()).saturating_sub(gap);
+    let before = times.partition_point(|pts| *pts < shown.start);
+    let behind = times.partition_point(|pts| *pts < shown.end);
+    let durations = samples.iter().map(|sample| i64::from(sample.duration));
+    let length = durations.max().unwrap_or(0);
+    let count = |places: usize| i64::try_from(places).unwrap_or(0).saturating_mul(gap);
     for sample in samples {
-        if let Ok(place) = times.binary_search(&sample.pts) {
-            let left = i64::try_from(times.len() - place - 1).unwrap_or(0);
-            sample.pts = last.saturating_sub(left.saturating_mul(gap));
-            sample.dts = sample.pts;
-            sample.duration = u32::try_from(gap).unwrap_or(1);
-        }
+        let place = times.partition_point(|pts| *pts < sample.pts);
+        let pts = if place < before {
+            let last = shown.start.saturating_sub(length);
+            last.saturating_sub(count(before - place))
+        } else if place >= behind {
+            shown.end.saturating_add(count(place - behind))
+        } else {
+            continue;
+        };
+        sample.pts = pts;
+        sample.dts = pts;
+        sample.duration = u32::try_from(gap).unwrap_or(1);
     }
 }
 
@@ -316,7 +321,7 @@ fn delay(planned: &Planned, number: usize) -> i64 {
 }
 
 /// A range of a part.
-fn within(whole: Part, range: &std::ops::Range<usize>) -> Part {
+fn within(whole: Part, range: &Range<usize>) -> Part {
     let length = u32::try_from(range.len()).unwrap_or(u32::MAX);
     match whole {
         Part::File { file, offset, .. } => Part::File {

@@ -80,45 +80,54 @@ impl Line {
         let place = |held: &ClipFrame| {
             start.saturating_add(ns_ticks(held.frame.utc - placement.from, self.timescale))
         };
-        let after_start = |held: &ClipFrame| {
-            let (pts, ticks) = (place(held), i64::from(held.frame.duration));
-            match is_first {
-                true => pts + ticks > start,
-                false => pts + ticks / 2 >= start.max(self.end),
-            }
+        let middle = |held: &ClipFrame| place(held) + i64::from(held.frame.duration) / 2;
+        let follows = |held: &ClipFrame| match is_first {
+            true => place(held) + i64::from(held.frame.duration) > start,
+            false => middle(held) >= self.meeting(start, held),
         };
-        let mut first = held.iter().position(after_start).unwrap_or(held.len());
+        let mut first = held.iter().position(follows).unwrap_or(held.len());
         if is_first && first > 0 {
             first -= 1;
         }
-        let mut sounding = Vec::new();
-        for held in held.get(first..).unwrap_or_default() {
-            let (pts, ticks) = (place(held), i64::from(held.frame.duration));
-            let is_over = if is_last {
-                pts >= end
-            } else {
-                pts + ticks / 2 >= end
-            };
-            if is_over {
-                break;
-            }
-            sounding.push((*held, pts));
+        let held = held.get(first..).unwrap_or_default();
+        let shift = held.first().map_or(0, |held| self.seam(held, place(held)));
+        let is_wanted = |held: &&ClipFrame| match is_last {
+            true => place(held) + shift < end,
+            false => middle(held) + shift < end,
+        };
+        let placed: Vec<(ClipFrame, i64)> = held
+            .iter()
+            .take_while(is_wanted)
+            .map(|held| (*held, place(held) + shift))
+            .collect();
+        for (held, pts) in placed {
+            self.push(placement.clip, held, pts);
         }
-        let shift = sounding
-            .first()
-            .map_or(0, |(held, pts)| self.seam(held, *pts));
-        for (held, pts) in sounding {
-            self.push(placement.clip, held, pts.saturating_add(shift));
+    }
+
+    /// Where the sound of a clip that starts at `start` begins: where the sound before it ends, if
+    /// that is as near as frames come.
+    fn meeting(&self, start: i64, held: &ClipFrame) -> i64 {
+        match self.end.saturating_add(self.most_off(held)) < start {
+            true => start,
+            false => self.end,
         }
+    }
+
+    /// Half a frame, and what rounding makes of it: how far sound may be from its time at a seam.
+    fn most_off(&self, held: &ClipFrame) -> i64 {
+        i64::from(held.frame.duration) / 2 + i64::from(self.timescale) / ROUNDING_PER_SECOND
     }
 
     /// By how much the frames of a clip move so that the first, at `pts`, follows without a gap: by
     /// no more than half a frame, else there is something missing.
     fn seam(&self, held: &ClipFrame, pts: i64) -> i64 {
-        let rounding = i64::from(self.timescale) / ROUNDING_PER_SECOND;
-        let most = i64::from(held.frame.duration) / 2 + rounding;
         let gap = self.end.saturating_sub(pts);
-        if gap.saturating_abs() <= most { gap } else { 0 }
+        if gap.saturating_abs() <= self.most_off(held) {
+            gap
+        } else {
+            0
+        }
     }
 
     /// Adds a frame at its time, or where the one before ends if that is as good as the same.

@@ -51,7 +51,7 @@ fn whole_segments(archived: &Archived, pictures: Vec<usize>) -> Vec<usize> {
     let stored = archived.source.stored_order();
     // A segment begins with a keyframe, which may be stored before pictures that are shown earlier.
     let mut segments: Vec<&[usize]> = Vec::new();
-    let starts_one = |number: &usize| number % SEGMENT == 0;
+    let starts_one = |number: &usize| number.is_multiple_of(SEGMENT);
     let mut rest = stored.as_slice();
     while let Some(behind) = rest.get(1..) {
         let length = behind.iter().position(starts_one).unwrap_or(behind.len()) + 1;

@@ -19,6 +19,7 @@ use mp4_atom::{Encode, FourCC, Ftyp};
 use sha2::{Digest, Sha256};
 
 use self::layout::{Layout, SliceSource};
+use self::times::Times;
 use super::MediaError;
 use super::assembly::{Assembly, SourceFile};
 use super::sample_reader::{self, OpenFiles, about, open_source};
@@ -41,12 +42,13 @@ impl VirtualMp4 {
     ///
     /// # Errors
     /// If there is no track, or a table does not fit its box.
-    pub fn new(assembly: Assembly, created: UtcNs) -> Result<Self, MediaError> {
+    pub fn new(mut assembly: Assembly, created: UtcNs) -> Result<Self, MediaError> {
         if assembly.tracks.is_empty() {
             return Err(MediaError::NoTracks);
         }
+        let times: Vec<Times> = assembly.tracks.iter_mut().map(Times::settle).collect();
         let layout = Layout::of(&assembly);
-        let head = head(&assembly, &layout, created)?;
+        let head = head(&assembly, &times, &layout, created)?;
         let etag = etag(&head, &layout, &assembly);
         Ok(Self {
             head,
@@ -219,16 +221,21 @@ fn copy_from<W: Write>(
 }
 
 /// `ftyp`, `moov` and the header of `mdat`.
-fn head(assembly: &Assembly, layout: &Layout, created: UtcNs) -> Result<Vec<u8>, MediaError> {
+fn head(
+    assembly: &Assembly,
+    times: &[Times],
+    layout: &Layout,
+    created: UtcNs,
+) -> Result<Vec<u8>, MediaError> {
     let mut buf = Vec::new();
     file_type(assembly).encode(&mut buf)?;
     let media_header = media_header(layout.bytes);
     // The places of the samples follow from the length of what tells them, so that is made twice.
     let start = buf.len();
-    moov::encode(&mut buf, &assembly.tracks, layout, created, 0)?;
+    moov::encode(&mut buf, &assembly.tracks, times, layout, created, 0)?;
     let media_at = (buf.len() + media_header.len()) as u64;
     buf.truncate(start);
-    moov::encode(&mut buf, &assembly.tracks, layout, created, media_at)?;
+    moov::encode(&mut buf, &assembly.tracks, times, layout, created, media_at)?;
     buf.extend_from_slice(&media_header);
     Ok(buf)
 }

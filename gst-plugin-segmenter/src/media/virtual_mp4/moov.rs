@@ -12,7 +12,7 @@ use super::super::assembly::AssemblyTrack;
 use super::super::boxes::child;
 use super::super::init::{BoxResult, creation_time, handler};
 use super::layout::Layout;
-use super::times::Times;
+use super::times::{SampleTime, Times};
 use crate::utc::UtcNs;
 
 /// Size and kind, then the fixed fields of a visual sample entry (§12.1.3).
@@ -22,6 +22,7 @@ const VISUAL_ENTRY_BYTES: usize = 8 + 78;
 pub fn encode(
     buf: &mut Vec<u8>,
     tracks: &[AssemblyTrack],
+    times: &[Times],
     layout: &Layout,
     created: UtcNs,
     media_at: u64,
@@ -44,16 +45,16 @@ pub fn encode(
             ..Mvhd::default()
         }
         .encode(buf)?;
-        for ((track, offsets), id) in tracks.iter().zip(&layout.tracks).zip(1..) {
+        let timed = tracks.iter().zip(times);
+        for (((track, times), offsets), id) in timed.zip(&layout.tracks).zip(1..) {
             buf.encode_atom(b"trak", |buf| {
-                let times = Times::of(track);
                 header(track, id, created, presented(track)).encode(buf)?;
                 if !track.edits.is_empty() {
-                    let edits = edit_list(track, &times, timescale);
+                    let edits = edit_list(track, times, timescale);
                     buf.encode_atom(b"edts", |buf| edits.encode(buf))?;
                 }
-                media(buf, track, media_ticks(track, &times), created, |buf| {
-                    sample_tables(buf, track, &times)?;
+                media(buf, track, media_ticks(track, times), created, |buf| {
+                    sample_tables(buf, track, times)?;
                     offsets.places(buf, media_at)
                 })
             })?;
@@ -119,14 +120,12 @@ fn edit_list(track: &AssemblyTrack, times: &Times, timescale: u32) -> Elst {
     // Each edit ends where the sum of ticks up to there does, so that rounding does not add up.
     let (mut ticks, mut written) = (0_u64, 0);
     let mut entries = Vec::with_capacity(track.edits.len());
-    for edit in &track.edits {
+    for (edit, start) in track.edits.iter().zip(&times.starts) {
         ticks = ticks.saturating_add(edit.ticks);
         let end = rescale(ticks, track, timescale);
         entries.push(ElstEntry {
             segment_duration: end - written,
-            media_time: edit
-                .pts
-                .map(|pts| pts.saturating_sub(times.zero).max(0).cast_unsigned()),
+            media_time: start.map(i64::cast_unsigned),
             media_rate: 1.into(),
         });
         written = end;
@@ -172,7 +171,9 @@ fn media(
 fn media_ticks(track: &AssemblyTrack, times: &Times) -> u64 {
     let last = times.samples.last().map_or(0, |last| last.dts);
     let ticks = track.samples.last().map_or(0, |last| last.duration);
-    last.saturating_add(ticks.into())
+    u64::try_from(last)
+        .unwrap_or(0)
+        .saturating_add(ticks.into())
 }
 
 fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack, times: &Times) -> BoxResult {
@@ -214,7 +215,7 @@ fn decoding_times(track: &AssemblyTrack, times: &Times) -> Stts {
     let samples = track.samples.iter().zip(&times.samples);
     let mut entries: Vec<SttsEntry> = Vec::new();
     for ((sample, time), next) in samples.zip(next.chain([None])) {
-        let until = |next: u64| u32::try_from(next.saturating_sub(time.dts)).unwrap_or(u32::MAX);
+        let until = |next: i64| u32::try_from(next.saturating_sub(time.dts)).unwrap_or(u32::MAX);
         let sample_delta = next.map_or(sample.duration, until);
         match entries.last_mut() {
             Some(last) if last.sample_delta == sample_delta => last.sample_count += 1,
@@ -255,7 +256,7 @@ fn composition_offsets(times: &Times) -> Ctts {
 /// Where offsets are negative: how the two times lie to one another (§8.6.1.4).
 fn composition_to_decoding(track: &AssemblyTrack, times: &Times) -> Cslg {
     let offsets = || times.samples.iter().map(|time| time.offset);
-    let shows = || track.samples.iter().map(|sample| sample.pts - times.zero);
+    let shows = || times.samples.iter().map(SampleTime::pts);
     let ends = track.samples.iter().zip(shows());
     let ends = ends.map(|(sample, shown)| shown.saturating_add(sample.duration.into()));
     Cslg {

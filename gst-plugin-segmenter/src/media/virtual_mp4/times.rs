@@ -5,79 +5,121 @@
 //! says where presentation does: composition offsets are never negative then, and every player
 //! understands them.
 //!
-//! Where pictures before the first one shown are hidden (a cut of type `copy`), they are decoded in
-//! next to no time, and shown before zero: composition offsets may be negative (ISO/IEC 14496-12
-//! §8.6.1.3, version 1). By the standard, media time could go on as it did, and the edit start
-//! later in it. But GStreamer 1.22's `qtdemux` adds the media time at which an edit starts to the
-//! time it has played, and would stop so much too early: decoding times have to end before the
-//! presentation does. So the n-th picture shown is decoded when the n-th is shown, and
-//! what is hidden behind the end a moment after the one before it.
+//! A cut of type `copy` hides pictures. Players have their own ways with that, and this is what
+//! ffmpeg 5.1 and GStreamer 1.22's `qtdemux` both play exactly:
+//!
+//! - Hidden pictures are decoded in next to no time, and may be shown before zero: composition
+//!   offsets are signed (ISO/IEC 14496-12 §8.6.1.3, version 1). The n-th picture shown is decoded
+//!   when the n-th is shown. `qtdemux` adds the media time at which an edit starts to the time it
+//!   has played; if decoding were to end after the presentation does, it would stop too early.
+//! - An edit starts when the first picture of it is decoded, as ffmpeg takes that to be so.
+//! - Between clips, the next one's keyframe stands twice more and is hidden. ffmpeg reads on behind
+//!   an edit up to the second keyframe, then goes back for the next edit; these two it finds at
+//!   once, with decoding times that are before the next edit's.
 
 use std::ops::Range;
 
-use super::super::assembly::AssemblyTrack;
+use super::super::assembly::{AssemblySample, AssemblyTrack};
+
+/// How often the keyframe of the next clip stands between two.
+const REPEATS: usize = 2;
 
 /// The time of one sample, in ticks of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SampleTime {
     /// When it is decoded.
-    pub dts: u64,
+    pub dts: i64,
     /// From then until it is shown (§8.6.1.3).
     pub offset: i64,
 }
 
-/// The times of a track's samples.
+impl SampleTime {
+    /// When it is shown; below zero it never is.
+    pub fn pts(&self) -> i64 {
+        self.dts.saturating_add(self.offset)
+    }
+}
+
+/// The times of a track.
 #[derive(Clone, Debug, Default)]
 pub struct Times {
     /// Of each sample.
     pub samples: Vec<SampleTime>,
-    /// The presentation time of the track at which media time is zero.
-    pub zero: i64,
+    /// For each edit the media time at which it starts; none if it is empty.
+    pub starts: Vec<Option<i64>>,
+}
+
+/// Samples that one edit shows, with those they need.
+struct Clip {
+    samples: Range<usize>,
+    shown: Range<i64>,
 }
 
 impl Times {
-    /// Those of a track.
-    pub fn of(track: &AssemblyTrack) -> Self {
-        if let Some(shown) = shown_behind_hidden(track) {
-            return Self::squeezed(track, &shown);
+    /// Those of a track, which gets the samples that it needs between clips.
+    pub fn settle(track: &mut AssemblyTrack) -> Self {
+        let clips = clips(track);
+        match clips.is_empty() {
+            true => Self::as_they_are(track),
+            false => Self::squeezed(track, &clips),
         }
+    }
+
+    fn as_they_are(track: &AssemblyTrack) -> Self {
         let zero = track.samples.first().map_or(0, |sample| sample.dts);
-        let dts = track.samples.iter().map(|sample| sample.dts - zero);
-        Self::new(track, zero, dts.collect())
-    }
-
-    fn new(track: &AssemblyTrack, zero: i64, dts: Vec<i64>) -> Self {
-        let times = track.samples.iter().zip(dts);
-        let samples = times.map(|(sample, dts)| SampleTime {
-            dts: u64::try_from(dts).unwrap_or(0),
-            offset: sample.pts.saturating_sub(zero).saturating_sub(dts),
-        });
+        let time = |sample: &AssemblySample| SampleTime {
+            dts: sample.dts.saturating_sub(zero),
+            offset: sample.pts.saturating_sub(sample.dts),
+        };
+        let start = |pts: i64| pts.saturating_sub(zero).max(0);
         Self {
-            samples: samples.collect(),
-            zero,
+            samples: track.samples.iter().map(time).collect(),
+            starts: track.edits.iter().map(|edit| edit.pts.map(start)).collect(),
         }
     }
 
-    /// Hidden samples a moment apart; each other one when as many are shown as were decoded before
-    /// it, or a moment after the one before. ffmpeg takes the decoding of the first one shown for
-    /// the start of the edit, so there it is.
-    fn squeezed(track: &AssemblyTrack, shown: &Range<i64>) -> Self {
-        let all = || track.samples.iter().map(|sample| sample.pts);
-        let mut shows: Vec<i64> = all().filter(|pts| shown.contains(pts)).collect();
-        shows.sort_unstable();
-        let moment = moment(track, track.samples.len() - shows.len());
-        let before = all().take_while(|pts| !shown.contains(pts)).count();
-        let start = moment.saturating_mul(i64::try_from(before).unwrap_or(0));
-        let mut dues = shows.iter().map(|pts| pts - shown.start + start);
-        let mut next = 0;
-        let dts = all().map(|pts| {
-            let due = shown.contains(&pts).then(|| dues.next()).flatten();
-            let dts = due.unwrap_or(0).max(next);
-            next = dts.saturating_add(moment);
-            dts
-        });
-        let dts = dts.collect();
-        Self::new(track, shown.start.saturating_sub(start), dts)
+    fn squeezed(track: &mut AssemblyTrack, clips: &[Clip]) -> Self {
+        let moment = moment(track, clips);
+        let mut times = Self::default();
+        let mut starts = Vec::with_capacity(clips.len());
+        let mut samples = Vec::with_capacity(track.samples.len() + REPEATS * clips.len());
+        let (mut next, mut behind) = (0, 0);
+        for (number, clip) in clips.iter().enumerate() {
+            let held = track.samples.get(clip.samples.clone()).unwrap_or_default();
+            let lead = clip.lead_in(held, moment);
+            // What is hidden of this clip comes after all that is shown of the one before.
+            let first_pts = held.iter().map(|sample| sample.pts).min().unwrap_or(0);
+            let hidden = clip.shown.start.saturating_sub(first_pts);
+            let start = next + lead;
+            let start = if number == 0 {
+                start
+            } else {
+                start.max(behind + hidden)
+            };
+            clip.time(held, start, start - lead, moment, &mut times.samples);
+            samples.extend_from_slice(held);
+            starts.push(start);
+            next = times.samples.last().map_or(0, |last| last.dts) + moment;
+            let length = clip.shown.end.saturating_sub(clip.shown.start);
+            let ends = times.samples.iter().zip(&samples);
+            let ends = ends.map(|(time, sample)| time.pts() + i64::from(sample.duration));
+            behind = ends.max().unwrap_or(0).max(start + length);
+            let keyframe = clips.get(number + 1).map(|next| next.samples.start);
+            let Some(keyframe) = keyframe.and_then(|at| track.samples.get(at)) else {
+                continue;
+            };
+            for _ in 0..REPEATS {
+                samples.push(keyframe.clone());
+                let offset = start.saturating_add(length).saturating_sub(next);
+                times.samples.push(SampleTime { dts: next, offset });
+                next = next.saturating_add(moment);
+            }
+        }
+        track.samples = samples;
+        let mut starts = starts.into_iter();
+        let start = |pts: Option<i64>| pts.and_then(|_| starts.next());
+        times.starts = track.edits.iter().map(|edit| edit.pts).map(start).collect();
+        times
     }
 
     /// By how much the most negative offset is: so much later is what they are counted from
@@ -88,28 +130,88 @@ impl Times {
     }
 }
 
-/// The time that is shown, if it is one edit with hidden pictures before it.
-fn shown_behind_hidden(track: &AssemblyTrack) -> Option<Range<i64>> {
-    let [edit] = track.edits.as_slice() else {
-        return None;
+impl Clip {
+    /// How long what is hidden before the first picture shown takes to decode.
+    fn lead_in(&self, samples: &[AssemblySample], moment: i64) -> i64 {
+        let is_hidden = |sample: &&AssemblySample| !self.shown.contains(&sample.pts);
+        let hidden = samples.iter().take_while(is_hidden).count();
+        moment.saturating_mul(i64::try_from(hidden).unwrap_or(i64::MAX))
+    }
+
+    /// Adds the times of its samples, if it is presented from `start` on, and decoded from `first`
+    /// on: hidden ones a moment apart, each other one when as many are shown as were decoded before
+    /// it, or a moment after the one before.
+    fn time(
+        &self,
+        samples: &[AssemblySample],
+        start: i64,
+        first: i64,
+        moment: i64,
+        times: &mut Vec<SampleTime>,
+    ) {
+        let placed = |pts: i64| pts.saturating_sub(self.shown.start).saturating_add(start);
+        let shown = samples.iter().map(|sample| sample.pts);
+        let mut shows: Vec<i64> = shown.filter(|pts| self.shown.contains(pts)).collect();
+        shows.sort_unstable();
+        let mut dues = shows.into_iter().map(placed);
+        let mut next = first;
+        for sample in samples {
+            let is_shown = self.shown.contains(&sample.pts);
+            let due = is_shown.then(|| dues.next()).flatten();
+            let dts = due.unwrap_or(first).max(next);
+            let offset = placed(sample.pts).saturating_sub(dts);
+            times.push(SampleTime { dts, offset });
+            next = dts.saturating_add(moment);
+        }
+    }
+}
+
+/// What each edit shows, if pictures are hidden; nothing if all are shown.
+fn clips(track: &AssemblyTrack) -> Vec<Clip> {
+    let edits = track
+        .edits
+        .iter()
+        .filter_map(|edit| Some((edit.pts?, edit.ticks)));
+    let shown: Vec<Range<i64>> = edits
+        .map(|(start, ticks)| start..start.saturating_add_unsigned(ticks))
+        .collect();
+    let is_shown = |sample: &AssemblySample| shown.iter().any(|shown| shown.contains(&sample.pts));
+    let hides = !shown.is_empty() && !track.samples.iter().all(is_shown);
+    if !track.is_video || (shown.len() < 2 && !hides) {
+        return Vec::new();
+    }
+    // Each begins with the last keyframe that is not shown later than it.
+    let keyframe = |shown: &Range<i64>| {
+        let is_before = |sample: &AssemblySample| sample.is_entry && sample.pts <= shown.start;
+        track.samples.iter().rposition(is_before).unwrap_or(0)
     };
-    let start = edit.pts?;
-    let end = start.saturating_add_unsigned(edit.ticks);
-    let hides = track.samples.iter().any(|sample| sample.pts < start);
-    (track.is_video && hides).then_some(start..end)
+    let behind_first = shown.iter().skip(1).map(keyframe);
+    let starts: Vec<usize> = std::iter::once(0).chain(behind_first).collect();
+    let ends = starts.iter().skip(1).copied().chain([track.samples.len()]);
+    let ranges = starts.iter().zip(ends).map(|(start, end)| *start..end);
+    let clips = ranges.zip(shown);
+    clips
+        .map(|(samples, shown)| Clip { samples, shown })
+        .collect()
 }
 
 /// The time between hidden samples: all of them fit into the shortest time that a picture is
 /// shown.
-fn moment(track: &AssemblyTrack, hidden: usize) -> i64 {
+fn moment(track: &AssemblyTrack, clips: &[Clip]) -> i64 {
     let most = i64::from(track.timescale / 6000);
     let presented = i64::try_from(track.presented_ticks()).unwrap_or(i64::MAX);
-    let shortest = track
+    let durations = track
         .samples
         .iter()
         .map(|sample| i64::from(sample.duration));
-    let shortest = shortest.filter(|ticks| *ticks > most).min();
+    let shortest = durations.filter(|ticks| *ticks > most).min();
     let room = shortest.unwrap_or(presented).min(presented);
-    let places = i64::try_from(hidden).unwrap_or(i64::MAX).saturating_add(2);
+    let is_shown = |sample: &&AssemblySample| {
+        let mut clips = clips.iter();
+        clips.any(|clip| clip.shown.contains(&sample.pts))
+    };
+    let shown = track.samples.iter().filter(is_shown).count();
+    let hidden = track.samples.len() - shown + (REPEATS + 2) * clips.len();
+    let places = i64::try_from(hidden).unwrap_or(i64::MAX);
     (room / places).clamp(1, most.max(1))
 }
