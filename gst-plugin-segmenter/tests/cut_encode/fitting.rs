@@ -129,20 +129,16 @@ fn interlaced_pictures_stay_interlaced() {
     }
 }
 
-/// The number of an SPS, read with other code than is tested.
+/// What parameter sets of an edge say, read with other code than is tested.
 fn numbers_of_sets(video: &Video, edge: &Edge, kind: &str) -> Vec<String> {
     let file = video.folder.path().join("sets");
     std::fs::write(&file, edge.byte_stream()).expect("written");
-    let input = [
-        "-v",
-        "verbose",
-        "-f",
-        "h264",
-        "-i",
-        text(&file),
-        "-c",
-        "copy",
-    ];
+    let format = if video.is_h265() { "hevc" } else { "h264" };
+    numbers_in(&["-f", format, "-i", text(&file)], kind)
+}
+
+fn numbers_in(input: &[&str], kind: &str) -> Vec<String> {
+    let input = [&["-v", "verbose"], input, &["-c", "copy"]].concat();
     let output = ["-bsf:v", "trace_headers", "-f", "null", "-"];
     let trace = std::process::Command::new("ffmpeg")
         .args([&input[..], &output[..]].concat())
@@ -165,6 +161,24 @@ fn parameter_sets_have_numbers_that_those_of_the_source_have_not() {
         let edge = video.check(10..20);
         for kind in ["seq_parameter_set_id", "pic_parameter_set_id"] {
             assert_eq!(numbers_of_sets(&video, &edge, kind), [free], "{kind}");
+        }
+    }
+}
+
+#[test]
+fn decoders_know_from_the_edge_on_how_far_pictures_are_reordered() {
+    let x265 = format!("{H265}:bframes=4:b-pyramid=1:rc-lookahead=10:b-adapt=0");
+    for options in ["libx264 -preset veryfast -bf 3 -b_strategy 0", &x265] {
+        let video = Video::encoded(SHORT, &format!("-c:v {options}"));
+        let edge = video.check(10..20);
+        let kinds = match video.is_h265() {
+            true => ["sps_max_num_reorder_pics[0]", "vps_max_num_reorder_pics[0]"],
+            false => ["max_num_reorder_frames", "max_num_reorder_frames"],
+        };
+        for kind in kinds {
+            let source = numbers_in(&["-i", text(&video.path)], kind);
+            assert_ne!(source, ["0"], "{options}");
+            assert_eq!(numbers_of_sets(&video, &edge, kind), source, "{kind}");
         }
     }
 }

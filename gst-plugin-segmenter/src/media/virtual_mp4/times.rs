@@ -215,3 +215,110 @@ fn moment(track: &AssemblyTrack, clips: &[Clip]) -> i64 {
     let places = i64::try_from(hidden).unwrap_or(i64::MAX);
     (room / places).clamp(1, most.max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::assembly::Edit;
+
+    /// How long a picture is shown.
+    const PICTURE: i64 = 3600;
+    /// Decoding order of a pyramid from a keyframe on: numbers in the order of showing.
+    const PYRAMID: [i64; 9] = [0, 4, 2, 1, 3, 8, 6, 5, 7];
+
+    /// A track whose clips are pyramids, one behind the other, each shown from one picture to
+    /// before another.
+    fn track(shown: &[Range<i64>]) -> AssemblyTrack {
+        let mut track = AssemblyTrack {
+            is_video: true,
+            timescale: 90_000,
+            ..AssemblyTrack::default()
+        };
+        for (clip, shown) in (0..).zip(shown) {
+            let first = 20 * clip;
+            for (at, number) in (0..).zip(PYRAMID) {
+                track.samples.push(AssemblySample {
+                    pts: (first + number) * PICTURE,
+                    dts: (first + at - 2) * PICTURE,
+                    duration: 3600,
+                    bytes: 1,
+                    description: 0,
+                    is_entry: number == 0,
+                    parts: 0..0,
+                });
+            }
+            track.edits.push(Edit {
+                pts: Some((first + shown.start) * PICTURE),
+                ticks: ((shown.end - shown.start) * PICTURE).unsigned_abs(),
+            });
+        }
+        track
+    }
+
+    fn decoding_increases(times: &Times) {
+        for pair in times.samples.windows(2) {
+            assert!(pair[0].dts < pair[1].dts, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn where_all_is_shown_media_time_starts_with_decoding() {
+        let mut whole = track(&[0..9]);
+        let times = Times::settle(&mut whole);
+        assert_eq!(
+            times.samples[0],
+            SampleTime {
+                dts: 0,
+                offset: 2 * PICTURE
+            }
+        );
+        assert_eq!(times.starts, [Some(2 * PICTURE)]);
+        assert_eq!(times.shift(), 0);
+        assert!(times.samples.iter().all(|time| time.offset >= 0));
+    }
+
+    #[test]
+    fn hidden_pictures_are_decoded_in_no_time_and_the_last_one_before_the_end() {
+        for (from, to) in (0..9).flat_map(|from| (from + 1..=9).map(move |to| (from, to))) {
+            let mut cut = track(&[from..to]);
+            let all: Vec<i64> = cut.samples.iter().map(|sample| sample.pts).collect();
+            let times = Times::settle(&mut cut);
+            if (from, to) == (0, 9) {
+                continue;
+            }
+            decoding_increases(&times);
+            let start = times.starts[0].expect("an edit");
+            let end = start + (to - from) * PICTURE;
+            let shown = |pts: &i64| (from * PICTURE..to * PICTURE).contains(pts);
+            for (pts, time) in all.iter().zip(&times.samples) {
+                assert_eq!(time.pts() - start, pts - from * PICTURE);
+                assert_eq!((start..end).contains(&time.pts()), shown(pts));
+            }
+            let first = all.iter().position(shown).expect("one is shown");
+            assert_eq!(times.samples[first].dts, start, "{from}..{to}");
+            let last = times.samples.last().expect("some").dts;
+            assert!(last < end - start, "{from}..{to} decodes until {last}");
+        }
+    }
+
+    #[test]
+    fn between_clips_the_next_keyframe_is_read_twice_before_the_next_edit() {
+        let mut cut = track(&[3..6, 2..9]);
+        let times = Times::settle(&mut cut);
+        decoding_increases(&times);
+        assert_eq!(cut.samples.len(), times.samples.len());
+        assert_eq!(cut.samples.len(), 2 * PYRAMID.len() + REPEATS);
+        let starts: Vec<i64> = times.starts.iter().flatten().copied().collect();
+        let end = starts[0] + 3 * PICTURE;
+        let repeats = &times.samples[PYRAMID.len()..PYRAMID.len() + REPEATS];
+        for (time, sample) in repeats.iter().zip(&cut.samples[PYRAMID.len()..]) {
+            assert!(sample.is_entry && sample.pts == 20 * PICTURE);
+            assert!(time.dts < starts[0] + 3 * PICTURE && time.pts() >= end);
+        }
+        // Nothing of one clip is shown in the time of the other.
+        let behind = &times.samples[PYRAMID.len() + REPEATS..];
+        assert!(behind.iter().all(|time| time.pts() >= end));
+        let before = &times.samples[..PYRAMID.len()];
+        assert!(before.iter().all(|time| time.pts() < starts[1]));
+    }
+}
