@@ -34,6 +34,7 @@ test: setup
 soak: setup
 	cargo build --workspace
 	$(NEXTEST) --profile soak --package tests --features soak -E 'binary(/^soak_/)'
+	CUT_RANGES=200 $(NEXTEST) --profile soak --package tests -E 'binary(exact_cuts)'
 
 fuzz:
 	@tests/setup/debian.sh build

@@ -2,11 +2,13 @@
 //! A cut holds exactly the frames of its range: whatever the codec, the order of its pictures, the
 //! container and the kind of cut, at every border and at hundreds of places by chance.
 
-use gstsegmenter::cut::Type;
+use gstsegmenter::cut::{self, FrameCache, Type};
 use tests::clips::Clip;
-use tests::cutting::archived::Container;
+use tests::cutting::archived::{Archived, Container};
 use tests::cutting::judge::Output;
-use tests::cutting::proof::every_cut_is_exact;
+use tests::cutting::played::by_gstreamer;
+use tests::cutting::proof::{every_cut_is_exact, request, write};
+use tests::cutting::ranges::Wanted;
 
 macro_rules! exact {
     ($($name:ident: $clip:ident in $container:ident, $kind:ident to $output:ident;)*) => {
@@ -90,4 +92,32 @@ exact! {
     h264_with_open_gops_in_ts_rough_to_ts: SmallH264Open in Ts, Rough to Ts;
     h265_in_ts_rough_to_ts: SmallH265 in Ts, Rough to Ts;
     h265_with_open_gops_in_ts_rough_to_ts: SmallH265Open in Ts, Rough to Ts;
+}
+
+/// What docs/cut.md says of GStreamer 1.22. Where this fails, it has learned better: then the proof
+/// should have it play copies of several ranges, too.
+#[test]
+fn gstreamer_stops_early_where_copies_of_several_ranges_are_joined() {
+    let archived = Archived::new(Clip::SmallH264B, Container::Mp4);
+    let between = |from, to| (archived.time(from), archived.time(to));
+    let wanted = Wanted {
+        name: "two ranges".to_owned(),
+        ranges: vec![between(32, 90), between(110, 170)],
+    };
+    let request = request(&wanted, Type::Copy);
+    let cache = FrameCache::default();
+    let cut = cut::compose(&archived.archive, &cache, &request, &Default::default());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("cut.mp4");
+    write(cut.expect("a cut"), Output::Mp4, &path).expect("a file");
+    let played = by_gstreamer(&path);
+    assert_eq!(played.said, "");
+    let shown = played.picture_times_ns.len();
+    assert!((58..118).contains(&shown), "{shown} pictures");
+    for at in 0..58 {
+        assert!(
+            played.picture(at) == archived.source.picture(32 + at),
+            "{at}"
+        );
+    }
 }

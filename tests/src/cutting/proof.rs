@@ -16,7 +16,7 @@ use crate::clips::Clip;
 use crate::decode;
 
 /// Ranges by chance, for each kind of archive and of cut.
-const RANDOM_RANGES: usize = 10;
+const RANDOM_RANGES: usize = 50;
 /// Where chance starts.
 const SEED: u64 = 20_260_228;
 /// Files that ffmpeg is given at once.

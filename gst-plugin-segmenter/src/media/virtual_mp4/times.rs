@@ -228,13 +228,13 @@ mod tests {
 
     /// A track whose clips are pyramids, one behind the other, each shown from one picture to
     /// before another.
-    fn track(shown: &[Range<i64>]) -> AssemblyTrack {
+    fn track(shown: &[(i64, i64)]) -> AssemblyTrack {
         let mut track = AssemblyTrack {
             is_video: true,
             timescale: 90_000,
             ..AssemblyTrack::default()
         };
-        for (clip, shown) in (0..).zip(shown) {
+        for (clip, (from, to)) in (0..).zip(shown) {
             let first = 20 * clip;
             for (at, number) in (0..).zip(PYRAMID) {
                 track.samples.push(AssemblySample {
@@ -248,8 +248,8 @@ mod tests {
                 });
             }
             track.edits.push(Edit {
-                pts: Some((first + shown.start) * PICTURE),
-                ticks: ((shown.end - shown.start) * PICTURE).unsigned_abs(),
+                pts: Some((first + from) * PICTURE),
+                ticks: ((to - from) * PICTURE).unsigned_abs(),
             });
         }
         track
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn where_all_is_shown_media_time_starts_with_decoding() {
-        let mut whole = track(&[0..9]);
+        let mut whole = track(&[(0, 9)]);
         let times = Times::settle(&mut whole);
         assert_eq!(
             times.samples[0],
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn hidden_pictures_are_decoded_in_no_time_and_the_last_one_before_the_end() {
         for (from, to) in (0..9).flat_map(|from| (from + 1..=9).map(move |to| (from, to))) {
-            let mut cut = track(&[from..to]);
+            let mut cut = track(&[(from, to)]);
             let all: Vec<i64> = cut.samples.iter().map(|sample| sample.pts).collect();
             let times = Times::settle(&mut cut);
             if (from, to) == (0, 9) {
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn between_clips_the_next_keyframe_is_read_twice_before_the_next_edit() {
-        let mut cut = track(&[3..6, 2..9]);
+        let mut cut = track(&[(3, 6), (2, 9)]);
         let times = Times::settle(&mut cut);
         decoding_increases(&times);
         assert_eq!(cut.samples.len(), times.samples.len());
