@@ -12,6 +12,7 @@ if [ "$(cat .cache/venv/moto 2>/dev/null)" = "${wanted[*]}" ]; then
     exit 0
 fi
 echo "moto: fetching ${wanted[*]}" >&2
-[ -x .cache/venv/bin/pip ] || python3 -m venv .cache/venv
-.cache/venv/bin/pip --quiet --disable-pip-version-check install "${wanted[@]}"
+[ -x .cache/venv/bin/python ] || python3 -m venv .cache/venv
+# Not bin/pip, which in a copied tree would install into the tree that it was copied from.
+.cache/venv/bin/python -m pip --quiet --disable-pip-version-check install "${wanted[@]}"
 echo "${wanted[*]}" >.cache/venv/moto

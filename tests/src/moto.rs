@@ -16,7 +16,7 @@ use base64::prelude::BASE64_STANDARD;
 /// Ends when its standard input does: with the test, even if that is killed.
 const PROGRAM: &str = "
 import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(0)), daemon=True).start()
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
 from moto.server import main
 main(['-H', '127.0.0.1', '-p', sys.argv[1]])
 ";

@@ -197,6 +197,7 @@ impl Drop for Shared {
         for task in &self.tasks {
             task.abort();
         }
+        registry::forget_gone();
     }
 }
 

@@ -39,6 +39,7 @@ mod view;
 pub use clock::{Clock, FastClock, SystemClock, Waiting};
 pub use error::{Error, ErrorKind, SettingsError};
 pub use handle::{Session, Subscription};
+pub use runtime::quietly;
 pub use secret::Secret;
 pub use settings::{ClientSecret, IotSettings, OAuth2Settings, Role, Settings, Source};
 pub use source::{Answer, Expiry, Fetch, Fetched};
@@ -55,4 +56,16 @@ pub fn keep_out_of_core_dumps() -> std::io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn a_process_can_be_kept_out_of_core_dumps() {
+        super::keep_out_of_core_dumps().unwrap();
+        let behavior = dumpable_behavior().unwrap();
+        assert_eq!(behavior, DumpableBehavior::NotDumpable);
+    }
 }

@@ -3,7 +3,7 @@
 //! per renewal.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::handle::{Session, Shared};
 use super::settings::Settings;
@@ -12,15 +12,22 @@ type Running = HashMap<Settings, Weak<Shared>>;
 
 /// The running session of `settings`, or what `start` makes.
 pub fn join(settings: &Settings, start: impl FnOnce() -> Session) -> Session {
-    static RUNNING: OnceLock<Mutex<Running>> = OnceLock::new();
-    let running = RUNNING.get_or_init(Mutex::default);
-    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut running = running();
     if let Some(session) = running.get(settings).and_then(Session::upgrade) {
         return session;
     }
-    // Settings hold secrets; those of sessions that have gone are not kept.
-    running.retain(|_, session| session.strong_count() > 0);
     let session = start();
     running.insert(settings.clone(), session.downgrade());
     session
+}
+
+/// Called when a session has gone: its settings hold secrets, and are not kept.
+pub fn forget_gone() {
+    running().retain(|_, session| session.strong_count() > 0);
+}
+
+fn running() -> MutexGuard<'static, Running> {
+    static RUNNING: OnceLock<Mutex<Running>> = OnceLock::new();
+    let running = RUNNING.get_or_init(Mutex::default);
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

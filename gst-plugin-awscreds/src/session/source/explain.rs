@@ -98,6 +98,12 @@ pub fn provider(error: &CredentialsError, source: &Source, skew: &Skew) -> Error
             format!("{} cannot be used: {text}", source.describe()),
             "correct what it names",
         ),
+        // A served session that was started anew has a new token, and its file is read each time.
+        _ if matches!(source, Source::Container) && text.contains("401") => Error::new(
+            ErrorKind::Temporary,
+            format!("{} refused us: {text}", source.describe()),
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE must name the endpoint's own token file",
+        ),
         _ => unreachable(&text, &step),
     }
 }
