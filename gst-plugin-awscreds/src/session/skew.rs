@@ -36,6 +36,16 @@ impl Skew {
         self.clock.now()
     }
 
+    /// What tells it.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    /// Whether anybody said what time it is there.
+    pub fn is_known(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// An answer with `date` to a question asked at `asked` came now.
     pub fn learn(&self, asked: SystemTime, date: Option<&str>) {
         let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
@@ -70,5 +80,71 @@ impl Skew {
 
     fn lock(&self) -> MutexGuard<'_, Option<i64>> {
         self.seconds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+    use super::*;
+    use crate::session::clock::Waiting;
+
+    /// Seconds since 1970.
+    #[derive(Debug)]
+    struct Seconds(AtomicU64);
+
+    impl Clock for Seconds {
+        fn now(&self) -> SystemTime {
+            at(self.0.load(SeqCst))
+        }
+
+        fn sleep(&self, _: Duration) -> Waiting {
+            Box::pin(std::future::pending())
+        }
+
+        fn steady(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// What is made of an answer that came after `took` seconds with this date.
+    fn learnt(took: u64, date: &str) -> Option<i64> {
+        let skew = Skew::new(Arc::new(Seconds(AtomicU64::new(1_000_000 + took))));
+        skew.learn(at(1_000_000), Some(date));
+        assert_eq!(skew.is_known(), skew.lock().is_some());
+        skew.offset().map(|offset| offset.seconds)
+    }
+
+    #[test]
+    fn a_date_is_compared_with_the_middle_of_the_exchange() {
+        assert_eq!(
+            learnt(0, &httpdate::fmt_http_date(at(1_000_600))),
+            Some(600)
+        );
+        assert_eq!(
+            learnt(10, &httpdate::fmt_http_date(at(1_000_605))),
+            Some(600)
+        );
+        assert_eq!(learnt(0, &httpdate::fmt_http_date(at(999_400))), Some(-600));
+    }
+
+    #[test]
+    fn half_a_minute_is_no_matter() {
+        assert_eq!(learnt(0, &httpdate::fmt_http_date(at(1_000_029))), None);
+        assert_eq!(learnt(0, &httpdate::fmt_http_date(at(1_000_030))), Some(30));
+    }
+
+    #[test]
+    fn what_says_too_little_is_not_believed() {
+        assert_eq!(learnt(60, &httpdate::fmt_http_date(at(1_000_600))), None);
+        assert_eq!(learnt(0, "yesterday"), None);
+        let skew = Skew::new(Arc::new(Seconds(AtomicU64::new(0))));
+        skew.learn(at(0), None);
+        assert!(!skew.is_known());
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 
 use std::env;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use gstawscreds::session::{Role, Session, Settings, Source};
 use tracing_subscriber::filter::LevelFilter;
@@ -55,6 +55,10 @@ fn main() {
         if let Some(token) = &credentials.session_token {
             println!("token {}", token.expose());
         }
+    }
+    if let Some(end) = view.lease.as_ref().and_then(|lease| lease.expires_at) {
+        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        println!("left {}", left.as_secs());
     }
     if let Some(identity) = &view.identity {
         println!("arn {}", identity.arn);

@@ -317,6 +317,52 @@ fn the_containers_endpoint_is_asked_with_its_token() {
 }
 
 #[test]
+fn an_expiry_is_by_the_clock_of_whoever_gave_it() {
+    // Ten minutes ahead of this machine, as AWS would be of one that is slow.
+    let theirs = SystemTime::now() + Duration::from_secs(600);
+    let end = jiff::Timestamp::try_from(theirs + Duration::from_secs(3600)).unwrap();
+    let date = jiff::Timestamp::try_from(theirs).unwrap();
+    let container = Server::plain(move |_| {
+        let keys = format!(
+            r#"{{"AccessKeyId":"ASIA","SecretAccessKey":"s","Token":"t","Expiration":"{end:.0}"}}"#
+        );
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        Answer::json(200, keys).with("Date", date)
+    });
+    let moto = Moto::start();
+    let output = show(
+        &[
+            (
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                &format!("{}/creds", container.url()),
+            ),
+            ("AWS_ENDPOINT_URL", &moto.url()),
+        ],
+        &["chain"],
+    );
+    let left: u64 = said(&output, "left").parse().unwrap();
+    assert!(left <= 3600, "{left} s left of an hour");
+}
+
+#[test]
+fn a_profile_that_logs_in_by_sso_says_how_it_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_config(
+        folder.path(),
+        "[profile person]\nsso_session = us\nsso_account_id = 123456789012\n\
+         sso_role_name = camera\nregion = eu-west-1\n\
+         [sso-session us]\nsso_region = eu-west-1\nsso_start_url = https://us.awsapps.example/start\n",
+    );
+    let output = show(&[("AWS_CONFIG_FILE", &config)], &["profile", "person"]);
+    assert_eq!(said(&output, "status"), "failed");
+    let error = said(&output, "error");
+    assert!(
+        error.contains("aws configure export-credentials"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_instance_is_asked_with_a_session_token() {
     let imds = Server::plain(
         |request| match (request.method.as_str(), request.path.as_str()) {

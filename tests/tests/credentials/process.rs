@@ -77,3 +77,32 @@ fn credentials_that_come_expired_are_said_to_be() {
     let error = view.error.unwrap().to_string();
     assert!(error.contains("have expired; log in again"), "{error}");
 }
+
+#[test]
+fn a_command_that_hangs_ends_with_the_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    // The shell's child, not the shell: nobody waits for that one but us.
+    let command = format!("sleep 1000 & echo $! >'{}'; wait", file.display());
+    let session = Session::open(process(&command)).unwrap();
+    let pid = wait_until("the command starts", || {
+        let text = fs::read_to_string(&file).ok()?;
+        text.ends_with('\n').then(|| text.trim().to_string())
+    });
+    drop(session);
+    wait_until("the command ends", || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Gone, or dead and not yet collected by whoever adopted it.
+        (stat.is_empty() || stat.contains(") Z ")).then_some(())
+    });
+}
+
+fn wait_until<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..2_000 {
+        if let Some(result) = done() {
+            return result;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("in vain: {what}");
+}

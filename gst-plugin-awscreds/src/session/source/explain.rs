@@ -256,3 +256,7 @@ impl Refusal<'_> {
             )
     }
 }
+
+#[cfg(test)]
+#[path = "explain_tests.rs"]
+mod tests;

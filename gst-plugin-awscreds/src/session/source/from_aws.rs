@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The sources that `aws-config` knows: the default chain, profiles, the instance, the container.
 
+use std::sync::Arc;
+
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -8,7 +10,8 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 
 use super::explain;
-use super::{Keys, sdk};
+use super::{Expiry, Keys, sdk};
+use crate::session::clock::Clock;
 use crate::session::error::Error;
 use crate::session::settings::{Settings, Source};
 use crate::session::skew::Skew;
@@ -16,9 +19,16 @@ use crate::session::view::Credentials;
 
 /// Keys of [`Source::Chain`], [`Source::Profile`], [`Source::Imds`] or [`Source::Container`].
 ///
-/// The providers keep what they read of profiles and environment, so each is made anew.
-pub async fn fetch(settings: &Settings, skew: &Skew, source: &Source) -> Result<Keys, Error> {
-    let config = sdk::provider_config(settings, skew).await;
+/// The providers keep what they read of profiles and environment, so each is made anew. An expiry
+/// is by the clock of whoever gave it, and that is the last who answered: AWS, or a session that is
+/// served on this machine by this machine's clock.
+pub async fn fetch(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    source: &Source,
+) -> Result<Keys, Error> {
+    let giver = Skew::new(clock);
+    let config = sdk::provider_config(settings, &giver).await;
     let found = match source {
         Source::Profile { name } => {
             let profile = ProfileFileCredentialsProvider::builder()
@@ -43,14 +53,25 @@ pub async fn fetch(settings: &Settings, skew: &Skew, source: &Source) -> Result<
             .await
         }
     };
-    let found = found.map_err(|error| explain::provider(&error, source, skew))?;
+    let found = found.map_err(|error| explain::provider(&error, source, &giver))?;
     Ok(Keys {
         credentials: Credentials {
             access_key_id: found.access_key_id().to_string(),
             secret_access_key: found.secret_access_key().into(),
-            session_token: found.session_token().map(Into::into),
+            // A container's endpoint has an empty one for keys that do not expire.
+            session_token: found
+                .session_token()
+                .filter(|token| !token.is_empty())
+                .map(Into::into),
         },
-        expires_at: found.expiry(),
+        expiry: match found.expiry() {
+            None => Expiry::Unknown,
+            Some(end) if giver.is_known() => {
+                let offset = giver.offset();
+                Expiry::OurTime(offset.map_or(end, |offset| offset.our_time(end)))
+            }
+            Some(end) => Expiry::AwsTime(end),
+        },
     })
 }
 

@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 
-use super::{Keys, json};
+use super::{Expiry, Keys, json};
 use crate::session::error::Error;
 use crate::session::http::{self, Single};
 use crate::session::secret::Secret;
@@ -68,7 +68,7 @@ pub async fn fetch(iot: &IotSettings, skew: &Skew) -> Result<Keys, Error> {
 fn granted(body: &Bytes) -> Result<Keys, String> {
     let inner = json::parse::<Granted>(body)?.credentials;
     Ok(Keys {
-        expires_at: Some(json::time(&inner.expiration)?),
+        expiry: Expiry::AwsTime(json::time(&inner.expiration)?),
         credentials: Credentials {
             access_key_id: inner.access_key_id,
             secret_access_key: inner.secret_access_key,

@@ -49,7 +49,7 @@ pub struct Fetched {
 #[derive(Debug)]
 pub struct Keys {
     credentials: Credentials,
-    expires_at: Option<SystemTime>,
+    expiry: Expiry,
 }
 
 /// An answer that takes a while.
@@ -91,7 +91,7 @@ impl Origin {
                 }
                 Ok(Fetched {
                     secret: LeaseSecret::Aws(keys.credentials),
-                    expiry: keys.expires_at.map_or(Expiry::Unknown, Expiry::AwsTime),
+                    expiry: keys.expiry,
                 })
             }
         }
@@ -116,9 +116,9 @@ impl Origin {
                     secret_access_key: secret_access_key.clone(),
                     session_token: session_token.clone(),
                 },
-                expires_at: None,
+                expiry: Expiry::Unknown,
             }),
-            source => from_aws::fetch(settings, skew, source).await,
+            source => from_aws::fetch(settings, skew.clock(), source).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
 use tokio::process::Command;
 
-use super::{Keys, json};
+use super::{Expiry, Keys, json};
 use crate::session::error::Error;
 use crate::session::secret::Secret;
 use crate::session::view::Credentials;
@@ -60,7 +60,10 @@ fn parse(text: &[u8]) -> Result<Keys, String> {
             secret_access_key: printed.secret_access_key,
             session_token: printed.session_token,
         },
-        expires_at: printed.expiration.as_deref().map(json::time).transpose()?,
+        expiry: match &printed.expiration {
+            Some(text) => Expiry::AwsTime(json::time(text)?),
+            None => Expiry::Unknown,
+        },
     })
 }
 
@@ -113,17 +116,13 @@ mod tests {
         let printed = br#"{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"SK"}"#;
         let keys = parse(printed).unwrap();
         assert_eq!(keys.credentials.secret_access_key.expose(), "SK");
-        assert_eq!(
-            (keys.credentials.session_token, keys.expires_at),
-            (None, None)
-        );
+        assert_eq!(keys.credentials.session_token, None);
+        assert_eq!(keys.expiry, Expiry::Unknown);
         let printed = br#"{"Version":1,"AccessKeyId":"AK","SecretAccessKey":"SK",
             "SessionToken":"ST","Expiration":"2026-11-25T09:30:50+00:00"}"#;
         let keys = parse(printed).unwrap();
-        assert_eq!(
-            keys.expires_at,
-            Some(json::time("2026-11-25T09:30:50Z").unwrap())
-        );
+        let end = json::time("2026-11-25T09:30:50Z").unwrap();
+        assert_eq!(keys.expiry, Expiry::AwsTime(end));
     }
 
     #[test]

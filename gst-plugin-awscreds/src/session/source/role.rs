@@ -4,7 +4,7 @@
 use aws_sdk_sts::types::Credentials as StsCredentials;
 
 use super::explain::{self, Step};
-use super::{Answer, Keys, sdk};
+use super::{Answer, Expiry, Keys, sdk};
 use crate::session::error::Error;
 use crate::session::settings::{Role, Settings};
 use crate::session::skew::Skew;
@@ -45,7 +45,7 @@ pub fn keys(given: Option<StsCredentials>) -> Result<Keys, Error> {
             secret_access_key: given.secret_access_key.into(),
             session_token: Some(given.session_token.into()),
         },
-        expires_at: Some(expires_at),
+        expiry: Expiry::AwsTime(expires_at),
     })
 }
 
