@@ -41,10 +41,11 @@ fuzz:
 	tests/fuzz/run.sh $(or $(SECONDS_EACH),60)
 
 bench: setup
-	cargo build --release --package gst-plugin-segmenter --package pipeline-runner
+	cargo build --release --package gst-plugin-awscreds --package gst-plugin-segmenter --package pipeline-runner
 	tests/setup/peers.sh
 	python3 tests/bench/record.py
 	python3 tests/bench/cut.py
+	python3 tests/bench/awscreds.py
 	cargo bench --package gst-plugin-segmenter --bench coverage
 
 lint:

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Plugin `awscreds`: keeps AWS credentials fresh for what is downstream.
 //!
-//! The plugin registers with GStreamer but holds no element yet: `awscreds` comes with the
-//! credentials work, and `gst-inspect-1.0 awscreds` says "0 features" until then.
+//! [`session`] gets and renews credentials, without GStreamer; [`awscreds`] is the element.
 
+pub mod awscreds;
 pub mod session;
 
-fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
-    Ok(())
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    awscreds::register(plugin)
 }
 
 /// What GStreamer calls to load the plugin. The macro's own items have no documentation.

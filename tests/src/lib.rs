@@ -4,12 +4,14 @@
 //! Everything here panics with a sentence when it cannot do its work: a test has no better answer,
 //! and the sentence is what its reader needs.
 
+pub mod awscreds;
 pub mod browser;
 pub mod camera;
 pub mod clips;
 pub mod cutting;
 pub mod decode;
 pub mod frames;
+pub mod kvssink;
 pub mod moto;
 pub mod pace;
 pub mod pki;
