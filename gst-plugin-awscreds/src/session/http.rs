@@ -2,9 +2,9 @@
 //! The one HTTP stack of all sources: hyper 1 with rustls and ring.
 //!
 //! The SDKs get it as their client, wrapped so that each answer's `Date` is seen; AWS IoT and
-//! OAuth2 send single requests through [`Single`]. `https` goes through the proxy that the
+//! OAuth2 send single requests through [`Single`]. The SDKs' `https` goes through the proxy that the
 //! environment names (`HTTPS_PROXY`, `NO_PROXY`); `http` never does, because the instance's and the
-//! container's endpoints are on this machine.
+//! container's endpoints are on this machine. [`Single`] knows of no proxy.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::course::Course;
@@ -12,7 +13,7 @@ use super::error::{Error, ErrorKind};
 use super::runtime::Voice;
 use super::schedule;
 use super::skew::Skew;
-use super::source::{Answer, Fetch};
+use super::source::{Answer, Fetch, Fetched};
 use super::view::{Identity, LeaseSecret, Status, View};
 
 /// The longest it sleeps without a look at the clock, which may have been set meanwhile.
@@ -87,7 +88,7 @@ impl Renewal {
         self.last_attempt = Some(self.clock.steady());
         // Whoever asked until now is answered by this one.
         self.asked.mark_unchanged();
-        let answer = self.fetch.fetch().await;
+        let answer = self.ask().await;
         let (now, jitter) = (self.clock.now(), fastrand::f64());
         self.course.clock_offset(self.skew.offset(), now, jitter);
         match answer {
@@ -95,6 +96,20 @@ impl Renewal {
             Err(error) => self.course.failed(error, now, jitter),
         }
         self.publish();
+    }
+
+    /// In a task of its own: a library that panics is one failure, not the end of all renewals. It
+    /// ends with this one.
+    async fn ask(&self) -> Result<Fetched, Error> {
+        let fetch = self.fetch.clone();
+        let mut asking = JoinSet::new();
+        asking.spawn(async move { fetch.fetch().await });
+        match asking.join_next().await {
+            Some(Ok(answer)) => answer,
+            _ => Err(Error::temporary(
+                "a fault of this program broke the question off",
+            )),
+        }
     }
 
     /// Until there is something to do.

@@ -12,7 +12,7 @@ use super::*;
 use crate::session::clock::Waiting;
 use crate::session::handle::Session;
 use crate::session::settings::{Settings, Source};
-use crate::session::source::{Expiry, Fetched};
+use crate::session::source::Expiry;
 use crate::session::view::{ClockOffset, Credentials};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -242,6 +242,22 @@ async fn old_credentials_are_used_until_they_truly_end_and_no_longer() {
     assert_eq!(play.session.view().status, Status::Ready);
     // With backoff: at most one question in 15 s, once it has settled.
     assert!(play.questions() < 500, "{} questions", play.questions());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_library_that_panics_is_a_failure_like_any_other() {
+    let play = Play::of(|passed| {
+        assert!(passed > MINUTE, "a source that panics, on purpose");
+        Ok(HOUR)
+    });
+    play.until(MINUTE / 2).await;
+    let view = play.session.view();
+    assert_eq!(
+        (view.status, view.error.is_some()),
+        (Status::Starting, true)
+    );
+    play.until(2 * MINUTE).await;
+    assert_eq!(play.session.view().status, Status::Ready);
 }
 
 #[tokio::test(start_paused = true)]
