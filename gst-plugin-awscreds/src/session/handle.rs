@@ -67,9 +67,9 @@ impl Session {
         skew: Skew,
         runtime: &Handle,
     ) -> Session {
-        let mut course = Course::new(settings.refresh_before_expiry, settings.source.is_given());
         // Given keys that are to assume a role have to ask for it like all else.
         let given = source::given(&settings.source).filter(|_| settings.roles.is_empty());
+        let mut course = Course::new(settings.refresh_before_expiry, given.is_some());
         if let Some(given) = given {
             course.fetched(given, clock.now(), 0.0);
         }

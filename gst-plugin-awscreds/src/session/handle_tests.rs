@@ -104,3 +104,26 @@ fn waiting_ends_with_its_time_when_there_is_no_answer() {
     let view = session.wait_ready(Duration::from_millis(10));
     assert_eq!((view.status, view.lease), (Status::Starting, None));
 }
+
+#[test]
+fn sessions_come_and_go_and_leave_nothing_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let open_and_close = |number: usize| {
+        let log = folder.path().join(format!("runs-{number}"));
+        let session = Session::open(counting(&log)).unwrap();
+        let _subscription = session.on_change(|_| ());
+        assert!(session.wait_ready(Duration::from_secs(60)).lease.is_some());
+    };
+    let open_files = || fs::read_dir("/proc/self/fd").unwrap().count();
+    open_and_close(0);
+    let before = open_files();
+    (1..50).for_each(open_and_close);
+    // Connections under way to where nobody listens may still be closing.
+    for _ in 0..500 {
+        if open_files() <= before {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{before} files were open, now {} are", open_files());
+}

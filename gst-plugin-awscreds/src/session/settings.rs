@@ -111,12 +111,6 @@ impl Source {
     pub fn gives_tokens(&self) -> bool {
         matches!(self, Source::OAuth2(_) | Source::Token { .. })
     }
-
-    /// Whether it is used as it is, so that asking again brings nothing new.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        matches!(self, Source::Static { .. } | Source::Token { .. })
-    }
 }
 
 /// Commands and keys may hold secrets, so that `Debug` is what messages say.

@@ -120,6 +120,25 @@ fn renewals_bring_new_credentials_with_one_call_each() {
 }
 
 #[test]
+fn short_lived_credentials_are_renewed_by_themselves_and_there_are_always_some() {
+    let moto = Moto::start();
+    let role = Role {
+        // AWS gives 15 minutes at least; moto gives what it is asked for.
+        duration: Some(Duration::from_secs(20)),
+        ..Role::new(CAMERA)
+    };
+    let session = Session::open(assuming(&moto, &[role])).unwrap();
+    wait_for(&session, "credentials", |view| view.lease.is_some());
+    let last = wait_for(&session, "five renewals", |view| {
+        let lease = view.lease.as_ref().expect("there are always some");
+        assert!(lease.expires_at.is_some_and(|end| end > SystemTime::now()));
+        view.renewals >= 6
+    });
+    assert_eq!(last.status, Status::Ready);
+    assert_eq!(moto.calls("AssumeRole").len() as u64, last.renewals);
+}
+
+#[test]
 fn while_sts_is_away_the_old_credentials_stay_and_it_is_found_again() {
     let moto = Moto::start();
     let port = moto.port();
