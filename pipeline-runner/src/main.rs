@@ -3,7 +3,9 @@
 
 mod cli;
 mod config;
+mod credentials;
 mod gstreamer;
+mod kinesis;
 mod signals;
 mod supervisor;
 mod worker;

@@ -42,6 +42,7 @@ pub use handle::{Session, Subscription};
 pub use runtime::quietly;
 pub use secret::Secret;
 pub use settings::{ClientSecret, IotSettings, OAuth2Settings, Role, Settings, Source};
+pub use settings_check::check;
 pub use source::{Answer, Expiry, Fetch, Fetched};
 pub use view::{AccessToken, ClockOffset, Credentials, Identity, Lease, LeaseSecret, Status, View};
 
@@ -56,6 +57,12 @@ pub fn keep_out_of_core_dumps() -> std::io::Result<()> {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// The HTTP stack of the sessions, for other AWS SDK clients of the same program.
+#[must_use]
+pub fn sdk_http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    http::for_sdks(&skew::Skew::new(std::sync::Arc::new(SystemClock)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! Exit codes: 0 ok, 1 failed at run time, 2 usage, 78 (`EX_CONFIG`) bad definition.
 
 mod archive;
+mod credentials;
 mod cut;
 mod failure;
 mod logging;
@@ -45,6 +46,8 @@ enum Command {
     Cut(cut::Args),
     /// Looks into an archive
     Archive(archive::Args),
+    /// Shares credentials with the processes of this machine
+    Credentials(credentials::Args),
     /// One pipeline, in its own process (started by `run`)
     #[command(hide = true)]
     Worker,
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args),
         Command::Validate(args) => validate::main(&args),
         Command::Archive(args) => archive::main(&args),
+        Command::Credentials(args) => credentials::main(&args),
         Command::Cut(args) => cut::main(&args),
         Command::Worker => crate::worker::main(),
     }

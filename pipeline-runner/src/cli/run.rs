@@ -10,6 +10,8 @@ use indicatif::HumanBytes;
 use super::progress::{Progress, counted};
 use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
 use crate::config::{self, Definitions};
+use crate::credentials::folder::Kind;
+use crate::credentials::{Place, Service};
 use crate::gstreamer;
 use crate::supervisor::machine::State;
 use crate::supervisor::{self, View};
@@ -23,6 +25,10 @@ pub struct Args {
     /// Which log lines to show, as in RUST_LOG: `debug`, `warn`, …
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// The folder in which the definition's credentials are offered to other programs; else
+    /// $RUNTIME_DIRECTORY, or pipeline-runner in $XDG_RUNTIME_DIR
+    #[arg(long, value_name = "FOLDER")]
+    runtime_dir: Option<PathBuf>,
     /// Log lines only, even on a terminal
     #[arg(long)]
     plain: bool,
@@ -44,7 +50,24 @@ pub fn main(args: &Args) -> ExitCode {
         return ExitCode::from(super::EXIT_USAGE);
     }
     announce(&definitions);
-    let views = supervisor::run(&definitions, &mut |view| progress.show(view));
+    let place = Place {
+        listen: None,
+        runtime_dir: args.runtime_dir.clone(),
+    };
+    let service = match Service::start(&definitions, &place, Kind::Run) {
+        Ok(service) => service,
+        Err(why) => {
+            progress.clear();
+            tracing::error!("{why}");
+            return ExitCode::from(EXIT_FAILED);
+        }
+    };
+    let told = service.as_ref().map(super::credentials::announce);
+    let views = supervisor::run(&definitions, service.as_ref(), &mut |view| {
+        progress.show(view)
+    });
+    drop(told);
+    drop(service);
     progress.clear();
     match views {
         Ok(views) => conclude(&views),
@@ -59,6 +82,13 @@ pub fn main(args: &Args) -> ExitCode {
 /// Checks everything before anything starts.
 fn prepare(args: &Args) -> miette::Result<Definitions> {
     let definitions = config::load(&args.file)?;
+    if definitions.pipelines.is_empty() {
+        return Err(miette::miette!(
+            help = "`pipeline-runner credentials serve` serves the `credentials` of such a file",
+            "{} has no `pipelines`",
+            args.file.display()
+        ));
+    }
     gstreamer::start()?;
     config::check_elements(&definitions)?;
     Ok(definitions)

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::progress::counted;
 use crate::config;
 use crate::gstreamer;
 
@@ -25,9 +26,8 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn main(args: &Args) -> ExitCode {
     match validate(args) {
-        Ok(pipelines) => {
-            let plural = if pipelines == 1 { "" } else { "s" };
-            println!("{}: ok, {pipelines} pipeline{plural}", args.file.display());
+        Ok(found) => {
+            println!("{}: ok, {found}", args.file.display());
             ExitCode::SUCCESS
         }
         Err(report) => {
@@ -37,13 +37,18 @@ pub fn main(args: &Args) -> ExitCode {
     }
 }
 
-fn validate(args: &Args) -> miette::Result<usize> {
+/// What there is in a definition that is right.
+fn validate(args: &Args) -> miette::Result<String> {
     let definitions = config::load(&args.file)?;
     if !args.no_plugins {
         gstreamer::start()?;
         config::check_elements(&definitions)?;
     }
-    Ok(definitions.pipelines.len())
+    let pipelines = counted(definitions.pipelines.len() as u64, "pipeline");
+    Ok(match definitions.credentials.len() as u64 {
+        0 => pipelines,
+        sessions => format!("{pipelines}, {}", counted(sessions, "session")),
+    })
 }
 
 /// Says on standard error what is wrong with a definition.

@@ -5,13 +5,15 @@
 //! Values are escaped on their way into a text, so that a password with a blank or a `!` in it
 //! stays a password.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Build;
-use super::launch::escaped;
+use super::launch::{elements, escaped};
+use super::outputs::Outputs;
 use super::yaml::{self, Container, Fsync, Pattern, Protocols, TimeSource};
+use super::{Build, tokens, view_sink};
 
 /// The text of an `archivesink` for one output of the pipeline `stream`.
 pub(super) fn archive_sink(root: &Path, pipeline: &str, output: &yaml::ArchiveOutput) -> String {
@@ -59,23 +61,52 @@ pub(super) fn archive_sink(root: &Path, pipeline: &str, output: &yaml::ArchiveOu
     text
 }
 
-/// What to build for a source that records into `sink`.
-pub(super) fn build(source: &yaml::Source, sink: String) -> Build {
-    let (source, tracks, paced) = match source {
-        yaml::Source::Test(test) => return Build::Launch(test_pipeline(test, &sink)),
-        yaml::Source::Rtsp(rtsp) => (rtsp_source(rtsp), rtsp.tracks, false),
-        yaml::Source::File(file) => (file_source(&file.path.value), file.tracks, true),
+/// What to build for a source that records, and shows what it records elsewhere.
+pub(super) fn build(source: &yaml::Source, outputs: &Outputs) -> Build {
+    let none = BTreeMap::new();
+    let (source, headers, tracks, paced) = match source {
+        yaml::Source::Test(test) => return Build::Launch(test_pipeline(test, outputs)),
+        yaml::Source::Rtsp(rtsp) => (rtsp_source(rtsp), none, rtsp.tracks, false),
+        yaml::Source::File(file) => (file_source(&file.path.value), none, file.tracks, true),
         yaml::Source::Uri(uri) => {
-            let text = format!("urisourcebin name=source uri={}", escaped(&uri.uri.value));
-            (text, uri.tracks, is_file(&uri.uri.value))
+            let place = with_marks(&uri.uri.value);
+            let text = format!("urisourcebin name=source uri={}", escaped(&place));
+            let headers = uri.headers.iter();
+            let headers = headers.map(|(name, value)| (name.clone(), with_marks(&value.value)));
+            (text, headers.collect(), uri.tracks, is_file(&uri.uri.value))
         }
     };
     Build::Dynamic {
         source,
-        sink,
+        headers,
+        sink: outputs.archive.clone(),
         tracks,
         paced,
     }
+}
+
+fn with_marks(text: &str) -> String {
+    tokens::marked(text).1
+}
+
+/// The text of the end of a view's branch. It takes no time and never waits, so that it can hang
+/// on the stream that is recorded; what happens behind it is the view's own business.
+pub fn view_branch(index: usize) -> String {
+    format!(
+        "appsink name={} sync=false async=false max-buffers=1 drop=true enable-last-sample=false \
+         wait-on-eos=false",
+        view_sink(index)
+    )
+}
+
+/// Whether a `launch:` text names an element that finds AWS credentials in its environment.
+pub(super) fn looks_for_aws(pipeline: &yaml::Pipeline) -> bool {
+    let Some(launch) = &pipeline.launch else {
+        return false;
+    };
+    let elements = elements(&launch.value);
+    let mut names = elements.iter().map(|element| element.factory);
+    names.any(|name| name.starts_with("aws") || name.starts_with("kvs") || name.starts_with("s3"))
 }
 
 /// Whether a source is live by its nature.
@@ -112,7 +143,7 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
     let mut text = format!(
         // Unless synced, the first second's times are bent to an estimate of the camera's clock.
         "rtspsrc name=source location={} add-reference-timestamp-meta=true buffer-mode=synced latency={}",
-        escaped(&rtsp.uri.value),
+        escaped(&with_marks(&rtsp.uri.value)),
         latency.as_millis()
     );
     match rtsp.protocols {
@@ -122,7 +153,7 @@ fn rtsp_source(rtsp: &yaml::Rtsp) -> String {
     }
     for (property, value) in [("user-id", &rtsp.user), ("user-pw", &rtsp.password)] {
         if let Some(value) = value {
-            let _ = write!(text, " {property}={}", escaped(&value.value));
+            let _ = write!(text, " {property}={}", escaped(&with_marks(&value.value)));
         }
     }
     text
@@ -140,7 +171,7 @@ fn file_source(path: &Path) -> String {
 }
 
 /// A synthetic camera: a picture with the UTC clock in it and a tone, encoded as cameras do.
-fn test_pipeline(test: &yaml::Test, sink: &str) -> String {
+fn test_pipeline(test: &yaml::Test, outputs: &Outputs) -> String {
     let live = test.live;
     let rate = test.framerate;
     let per_second = f64::from(rate.frames) / f64::from(rate.seconds);
@@ -152,15 +183,16 @@ fn test_pipeline(test: &yaml::Test, sink: &str) -> String {
         "videotestsrc is-live={live} pattern={} \
          ! video/x-raw,format=I420,width={},height={},framerate={}/{} {clock}\
          ! x264enc tune=zerolatency speed-preset=veryfast bitrate={} key-int-max={keyframe_frames} \
-         ! video/x-h264,profile=high ! h264parse ! queue ! archive.video",
+         ! video/x-h264,profile=high ! h264parse ! queue{}",
         test.pattern.nick(),
         test.width.value,
         test.height.value,
         rate.frames,
         rate.seconds,
         test.bitrate_kbit.value,
+        test_branches(outputs),
     );
-    let audio = if test.audio {
+    let audio = if test.audio && outputs.archive.is_some() {
         format!(
             " audiotestsrc is-live={live} freq={} volume=0.2 \
              ! audio/x-raw,rate=48000,channels=2 ! avenc_aac bitrate=96000 ! aacparse \
@@ -170,7 +202,25 @@ fn test_pipeline(test: &yaml::Test, sink: &str) -> String {
     } else {
         String::new()
     };
-    format!("{video}{audio} {sink}")
+    let sink = outputs.archive.as_deref().unwrap_or_default();
+    format!("{video}{audio} {sink}").trim_end().to_owned()
+}
+
+/// Where the pictures of a synthetic camera go.
+fn test_branches(outputs: &Outputs) -> String {
+    let archive = outputs.archive.as_ref().map(|_| "archive.video".to_owned());
+    let views = (0..outputs.views.len()).map(view_branch);
+    let ends: Vec<String> = archive.into_iter().chain(views).collect();
+    match ends.as_slice() {
+        [only] => format!(" ! {only}"),
+        ends => {
+            let ends: Vec<String> = ends
+                .iter()
+                .map(|end| format!(" pictures. ! {end}"))
+                .collect();
+            format!(" ! tee name=pictures{}", ends.concat())
+        }
+    }
 }
 
 /// `clockoverlay` shows the time zone of its process: its worker runs with `TZ=UTC`.

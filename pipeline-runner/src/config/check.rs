@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a type cannot say: names that become folders, ranges, and what goes with what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
 
+use super::outputs::Outputs;
 use super::problem::{Problem, Source};
 use super::units::Time;
-use super::{Archive, Build, Pipeline, Policy, Restart, Retention, assemble, yaml};
+use super::{
+    Archive, Build, Credentials, Pipeline, Policy, Restart, Retention, assemble, tokens, yaml,
+};
 
 /// The longest name of a folder on Linux file systems.
 const MAX_NAME_BYTES: usize = 255;
-/// What `archivesink` takes for the durations of segments and chunks.
-const MIN_TARGET: Duration = Duration::from_millis(100);
-const MIN_CHUNK: Duration = Duration::from_millis(10);
+/// The longest that `archivesink` takes for segments and chunks.
 const MAX_SPAN: Duration = Duration::from_secs(3600);
-/// Its default.
-const DEFAULT_TARGET: Duration = Duration::from_secs(2);
 /// The longest time that any setting takes.
 const MAX_TIME: Duration = Duration::from_secs(100 * 365 * 86400);
 
@@ -53,6 +52,9 @@ pub(super) struct Checker<'a> {
     pub archive: Option<&'a Archive>,
     /// Whether the file has an `archive:` at all, be it wrong.
     pub archive_given: bool,
+    /// The sessions that are right, and the names of all.
+    pub sessions: &'a BTreeMap<String, Credentials>,
+    pub session_names: Vec<&'a str>,
     pub problems: Vec<Problem>,
 }
 
@@ -65,7 +67,10 @@ impl Checker<'_> {
     ) -> Option<(Pipeline, Origin)> {
         let before = self.problems.len();
         self.name("pipeline", key);
-        let built = self.build(key, pipeline);
+        let session = pipeline.credentials.as_ref();
+        let session = session.and_then(|name| self.aws_session(name));
+        let outputs = self.outputs(key, pipeline, session);
+        let built = self.build(key, pipeline, outputs.as_ref());
         let restart_given = &pipeline.restart;
         let restart = Restart {
             policy: Policy::Always,
@@ -88,6 +93,7 @@ impl Checker<'_> {
         let stall_timeout = self.time(&pipeline.stall_timeout, 10);
         let start_timeout = self.time(&pipeline.start_timeout, 20);
         let (build, origin, live, policy) = built?;
+        let outputs = outputs.unwrap_or_default();
         let live = pipeline.live.unwrap_or(live);
         let policy = policy.or(restart_given.policy).unwrap_or(if live {
             Policy::Always
@@ -103,6 +109,10 @@ impl Checker<'_> {
                 stall_timeout,
                 start_timeout,
                 environment: environment(pipeline),
+                aws_environment: session.is_none() && assemble::looks_for_aws(pipeline),
+                credentials: outputs.session.or_else(|| session.map(str::to_owned)),
+                tokens: wanted_tokens(pipeline),
+                views: outputs.views,
             };
             (checked, origin)
         })
@@ -112,6 +122,7 @@ impl Checker<'_> {
         &mut self,
         key: &Spanned<String>,
         pipeline: &yaml::Pipeline,
+        outputs: Option<&Outputs>,
     ) -> Option<(Build, Origin, bool, Option<Policy>)> {
         let origin = |at: Location| Origin {
             text: self.source.range(at),
@@ -121,14 +132,13 @@ impl Checker<'_> {
                 let origin = origin(launch.defined);
                 self.launch(launch, pipeline);
                 let live = !assemble::ends_by_itself(&launch.value);
-                let text = launch.value.trim().to_owned();
+                let (_, text) = tokens::marked(launch.value.trim());
                 Some((Build::Launch(text), origin, live, None))
             }
             (None, Some(source)) => {
                 let origin = origin(source.defined);
                 self.source_settings(&source.value);
-                let sink = self.sink(key, pipeline)?;
-                let build = assemble::build(&source.value, sink);
+                let build = assemble::build(&source.value, outputs?);
                 let again = matches!(&source.value, yaml::Source::File(file) if file.again);
                 let policy = again.then_some(Policy::Always);
                 Some((build, origin, assemble::is_live(&source.value), policy))
@@ -169,71 +179,6 @@ impl Checker<'_> {
         }
     }
 
-    fn sink(&mut self, key: &Spanned<String>, pipeline: &yaml::Pipeline) -> Option<String> {
-        let help = "record it: `outputs: [ { archive: {} } ]`";
-        let Some(outputs) = &pipeline.outputs else {
-            let message = format!("the pipeline `{}` has no `outputs`", key.value);
-            self.wrong(key.referenced, &message, help);
-            return None;
-        };
-        match outputs.value.as_slice() {
-            [] => {
-                self.wrong(outputs.referenced, "`outputs` is empty", help);
-                None
-            }
-            [only] => self.output(key, only),
-            [_, second, ..] => {
-                self.wrong(
-                    second.referenced,
-                    "more than one output is not supported yet by this version",
-                    "keep one, or write the whole pipeline as a `launch:` line with a `tee`",
-                );
-                None
-            }
-        }
-    }
-
-    fn output(&mut self, key: &Spanned<String>, output: &Spanned<yaml::Output>) -> Option<String> {
-        let by_default = yaml::ArchiveOutput::default();
-        let yaml::Output::Archive(archive) = &output.value;
-        let archive = archive.as_ref().unwrap_or(&by_default);
-        for (what, name) in [("stream", &archive.stream), ("variant", &archive.variant)] {
-            if let Some(name) = name {
-                self.name(what, name);
-            }
-        }
-        self.span(
-            "target_duration",
-            &archive.target_duration,
-            "100ms",
-            MIN_TARGET,
-        );
-        self.span("chunk_duration", &archive.chunk_duration, "10ms", MIN_CHUNK);
-        let target = (archive.target_duration.as_ref()).map_or(DEFAULT_TARGET, |time| time.value.0);
-        let chunk = archive.chunk_duration.as_ref();
-        if let Some(chunk) = chunk.filter(|chunk| chunk.value.0 > target) {
-            let help = "a segment is made of chunks: the default is `200ms`";
-            self.wrong(
-                chunk.referenced,
-                "`chunk_duration` is longer than `target_duration`",
-                help,
-            );
-        }
-        match self.archive {
-            Some(root) => Some(assemble::archive_sink(&root.root, &key.value, archive)),
-            None => {
-                if !self.archive_given {
-                    self.wrong(
-                        output.referenced,
-                        "there is no archive to record into",
-                        "add it at the top of the file: `archive: { root: ./archive }`",
-                    );
-                }
-                None
-            }
-        }
-    }
-
     fn source_settings(&mut self, source: &yaml::Source) {
         match source {
             yaml::Source::Rtsp(rtsp) => self.rtsp(rtsp),
@@ -250,6 +195,7 @@ impl Checker<'_> {
                     let help = "it begins with a scheme: `https://…`, `srt://…`, `file:///…`";
                     self.wrong(uri.uri.referenced, "this is no URI", help);
                 }
+                self.headers(uri);
             }
             yaml::Source::Test(test) => self.test(test),
         }
@@ -287,6 +233,23 @@ impl Checker<'_> {
         }
     }
 
+    /// RFC 9110, 5.1 and 5.5.
+    fn headers(&mut self, uri: &yaml::Uri) {
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let http = uri.uri.value.to_ascii_lowercase().starts_with("http");
+        for (name, value) in &uri.headers {
+            if name.is_empty() || !name.chars().all(token) {
+                let message = format!("`{}` is no name of a header", name.escape_debug());
+                self.wrong(value.referenced, &message, "such as `Authorization`");
+            }
+            if !http {
+                let help = "they are sent with `http://` and `https://`";
+                self.wrong(value.referenced, "this URI takes no headers", help);
+            }
+            self.one_line(value);
+        }
+    }
+
     fn test(&mut self, test: &yaml::Test) {
         self.within("width", &test.width, 16, 7680);
         self.within("height", &test.height, 16, 4320);
@@ -318,7 +281,13 @@ impl Checker<'_> {
     }
 
     /// A time that `archivesink` takes, if it is given: from `least` to an hour.
-    fn span(&mut self, what: &str, time: &Option<Spanned<Time>>, least: &str, minimum: Duration) {
+    pub(super) fn span(
+        &mut self,
+        what: &str,
+        time: &Option<Spanned<Time>>,
+        least: &str,
+        minimum: Duration,
+    ) {
         if let Some(time) = time
             && !(minimum..=MAX_SPAN).contains(&time.value.0)
         {
@@ -345,7 +314,7 @@ impl Checker<'_> {
     }
 
     /// Names become folders of the archive.
-    fn name(&mut self, what: &str, name: &Spanned<String>) {
+    pub(super) fn name(&mut self, what: &str, name: &Spanned<String>) {
         if let Some(why) = bad_name(&name.value) {
             let message = format!("the {what} name `{}` {why}", name.value.escape_debug());
             let help = "names become folders: letters, digits, `-` and `_` are always right";
@@ -353,7 +322,7 @@ impl Checker<'_> {
         }
     }
 
-    fn wrong(&mut self, at: Location, message: &str, help: &str) {
+    pub(super) fn wrong(&mut self, at: Location, message: &str, help: &str) {
         let problem = Problem::new(self.source.range(at), message);
         self.problems.push(match help {
             "" => problem,
@@ -368,6 +337,24 @@ fn environment(pipeline: &yaml::Pipeline) -> BTreeMap<String, String> {
     let clock = matches!(source, Some(yaml::Source::Test(test)) if test.clock);
     let utc = clock.then(|| ("TZ".to_owned(), "UTC".to_owned()));
     utc.into_iter().collect()
+}
+
+/// The sessions whose access tokens a pipeline wants.
+fn wanted_tokens(pipeline: &yaml::Pipeline) -> BTreeSet<String> {
+    let mut texts: Vec<&Spanned<String>> = pipeline.launch.iter().collect();
+    match pipeline.source.as_ref().map(|source| &source.value) {
+        Some(yaml::Source::Uri(uri)) => {
+            texts.push(&uri.uri);
+            texts.extend(uri.headers.values());
+        }
+        Some(yaml::Source::Rtsp(rtsp)) => {
+            texts.push(&rtsp.uri);
+            texts.extend(rtsp.user.iter().chain(&rtsp.password));
+        }
+        _ => {}
+    }
+    let names = texts.into_iter().map(|text| tokens::marked(&text.value).0);
+    names.flatten().collect()
 }
 
 /// Why a name can be no folder's.

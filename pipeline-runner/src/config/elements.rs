@@ -19,10 +19,20 @@ use super::redact::is_secret;
 use super::values;
 use super::{Build, Pipeline, packages};
 
+/// It is in no package: who wants it has to build it.
+const NO_KVSSINK: &str = "it is in Amazon's Kinesis Video Streams Producer SDK for C++ \
+    (github.com/awslabs/amazon-kinesis-video-streams-producer-sdk-cpp): build that with \
+    `-DBUILD_GSTREAMER_PLUGIN=ON` and name the folder with libgstkvssink.so in `GST_PLUGIN_PATH`";
+
 /// What is wrong with one pipeline's elements.
 pub(super) fn pipeline(source: &Source, pipeline: &Pipeline, origin: &Origin) -> Vec<Problem> {
     match &pipeline.build {
-        Build::Launch(text) => Text::new(source, text, origin).check(),
+        Build::Launch(text) => {
+            let mut problems = Text::new(source, text, origin).check();
+            let needed = needed_by_views(pipeline).into_iter();
+            problems.extend(needed.filter_map(|name| unknown_element(name, origin.text.clone())));
+            problems
+        }
         Build::Dynamic {
             source: from,
             sink,
@@ -30,8 +40,11 @@ pub(super) fn pipeline(source: &Source, pipeline: &Pipeline, origin: &Origin) ->
             ..
         } => {
             let mut problems = Text::new(source, from, origin).check();
-            problems.extend(Text::new(source, sink, origin).check());
+            if let Some(sink) = sink {
+                problems.extend(Text::new(source, sink, origin).check());
+            }
             let needed = needed(from, *paced).into_iter();
+            let needed = needed.chain(needed_by_views(pipeline));
             problems.extend(needed.filter_map(|name| unknown_element(name, origin.text.clone())));
             let found = elements(from);
             let mut properties = found.iter().flat_map(|element| &element.properties);
@@ -55,10 +68,29 @@ fn needed(source: &str, paced: bool) -> Vec<&'static str> {
     names
 }
 
+/// What the worker builds for outputs other than the archive.
+fn needed_by_views(pipeline: &Pipeline) -> Vec<&'static str> {
+    match pipeline.views.as_slice() {
+        [] => Vec::new(),
+        _ => vec![
+            "tee",
+            "appsink",
+            "appsrc",
+            "queue",
+            "h264parse",
+            "awscreds",
+            "kvssink",
+        ],
+    }
+}
+
 /// The problem with an element's name, if there is no such element.
 fn unknown_element(name: &str, at: Range<usize>) -> Option<Problem> {
     if gst::ElementFactory::find(name).is_some() {
         return None;
+    }
+    if name == "kvssink" {
+        return Some(Problem::new(at, "the element `kvssink` is not installed").help(NO_KVSSINK));
     }
     if let Some(package) = packages::package(name) {
         let message = format!("the element `{name}` is not installed");

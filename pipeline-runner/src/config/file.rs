@@ -14,7 +14,9 @@ use super::nearest::{listed, suggestion};
 use super::problem::{self, Problem, Source};
 use super::section::{section, tree};
 use super::tree::Node;
-use super::{Archive, Definitions, vars, yaml};
+use super::{
+    Archive, Credentials, DEFAULT_SESSION, Definitions, Pipeline, credentials, tokens, vars, yaml,
+};
 
 /// A definition larger than this is none.
 const MAX_BYTES: u64 = 4 << 20;
@@ -84,6 +86,8 @@ pub(super) fn definitions(
     let mut variables = vars::look_up(&source, &tree, environment);
     let mut problems = top_level(&source, &tree);
     problems.append(&mut variables.problems);
+    problems.append(&mut tokens::problems(&source, &tree));
+    let secret_variables = std::mem::take(&mut variables.secret);
     let mut reader = Reader {
         source: &source,
         text: variables.harmless(&source),
@@ -93,20 +97,36 @@ pub(super) fn definitions(
         problems,
     };
     let archive = reader.archive();
-    let checked = reader.pipelines(archive.as_ref());
+    let mut sessions = reader.credentials();
+    let checked = reader.pipelines(archive.as_ref(), &sessions);
     let problems = reader.problems;
     problem::report(&source, problems)?;
-    let (pipelines, origins) = checked
+    let (pipelines, origins): (BTreeMap<String, Pipeline>, _) = checked
         .into_iter()
         .map(|(name, (pipeline, origin))| ((name.clone(), pipeline), (name, origin)))
         .unzip();
+    add_default(&mut sessions, &pipelines);
     Ok(Definitions {
         path: path.to_owned(),
         archive,
+        credentials: sessions,
+        secret_variables,
         pipelines,
         origins,
         source,
     })
+}
+
+/// The session of outputs that name none, where there is such an output.
+fn add_default(
+    sessions: &mut BTreeMap<String, Credentials>,
+    pipelines: &BTreeMap<String, Pipeline>,
+) {
+    let wanted = |pipeline: &Pipeline| pipeline.credentials.as_deref() == Some(DEFAULT_SESSION);
+    if pipelines.values().any(wanted) {
+        let session = sessions.entry(DEFAULT_SESSION.to_owned());
+        session.or_insert_with(Credentials::by_default);
+    }
 }
 
 /// What is wrong with the keys of the file itself.
@@ -146,6 +166,7 @@ fn top_level(source: &Source, tree: &Spanned<Node>) -> Vec<Problem> {
         Some((_, _, at)) => {
             problems.push(Problem::new(source.range(at), "`pipelines` is no mapping").help(like));
         }
+        None if tree.value.get("credentials").is_some() => {}
         None if problems.is_empty() => {
             problems.push(Problem::new(whole, "missing key `pipelines`").help(help));
         }
@@ -181,10 +202,49 @@ impl Reader<'_> {
         }
     }
 
-    fn pipelines(&mut self, archive: Option<&Archive>) -> Checked {
+    fn credentials(&mut self) -> BTreeMap<String, Credentials> {
+        let mut checked = BTreeMap::new();
+        let Some(node) = self.tree.value.get("credentials") else {
+            return checked;
+        };
+        if !matches!(node.value, Node::Map(_)) {
+            let help =
+                "write a name and where they come from: `uploader: { aws: { role_arn: … } }`";
+            let at = self.source.range(node.referenced);
+            self.problems
+                .push(Problem::new(at, "`credentials` is no mapping").help(help));
+        }
+        for (key, node) in node.value.entries() {
+            if self.lacks_variables(node) {
+                continue;
+            }
+            let path = ["credentials", &key.value];
+            let read = section(self.source, &self.text, &self.values, &path);
+            match read
+                .map_err(|problem| vec![problem])
+                .and_then(|session| credentials::check(self.source, key, session))
+            {
+                Ok(session) => {
+                    checked.insert(key.value.clone(), session);
+                }
+                Err(problems) => self.problems.extend(problems),
+            }
+        }
+        checked
+    }
+
+    fn pipelines(
+        &mut self,
+        archive: Option<&Archive>,
+        sessions: &BTreeMap<String, Credentials>,
+    ) -> Checked {
+        let entries = self.tree.value.get("credentials");
+        let entries = entries.map_or(&[][..], |node| node.value.entries());
         let mut checker = Checker {
             source: self.source,
             archive,
+            sessions,
+            session_names: entries.iter().map(|(key, _)| key.value.as_str()).collect(),
             archive_given: self.tree.value.get("archive").is_some(),
             problems: Vec::new(),
         };
@@ -217,7 +277,7 @@ impl Reader<'_> {
 
     /// Whether a variable in there is missing: what else is wrong would be guesswork.
     fn lacks_variables(&self, node: &Spanned<Node>) -> bool {
-        let mut scalars = (Node::texts(node).into_iter()).map(|(_, at)| self.source.range(at));
+        let mut scalars = (Node::texts(node).into_iter()).map(|text| self.source.range(text.at));
         scalars.any(|scalar| self.broken.contains(&scalar))
     }
 }

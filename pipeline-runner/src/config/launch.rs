@@ -84,7 +84,7 @@ pub(super) fn escaped(value: &str) -> String {
 }
 
 /// A string in quotes, as `gst_string_wrap` writes it.
-fn wrapped(value: &str) -> String {
+pub(super) fn wrapped(value: &str) -> String {
     let mut text = String::from("\"");
     for byte in value.bytes() {
         match byte {

@@ -10,32 +10,41 @@
 mod assemble;
 mod check;
 mod compose;
+mod credentials;
 mod elements;
 mod file;
 mod launch;
 mod nearest;
+mod outputs;
 mod packages;
 mod problem;
 mod redact;
 mod section;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod tree;
 mod units;
 mod values;
 mod vars;
 mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use assemble::view_branch;
 pub use compose::{Branch, Tracks, branch, sink_pad};
+pub use credentials::Credentials;
 pub use problem::explain;
-pub use redact::redact;
+pub use redact::{learn_secret, redact};
+pub use tokens::{is_token, mark as token_mark, put_in as put_tokens_in};
+
+/// The session of outputs that name none: credentials as every AWS SDK finds them.
+pub const DEFAULT_SESSION: &str = "default";
 
 /// A checked file.
 #[derive(Debug)]
@@ -44,6 +53,11 @@ pub struct Definitions {
     pub path: PathBuf,
     /// The archive that pipelines record into, if there is one.
     pub archive: Option<Archive>,
+    /// The credentials sessions by name.
+    pub credentials: BTreeMap<String, Credentials>,
+    /// Names of variables that hold secrets, which are put in where they belong: no process that
+    /// is started has any use for them.
+    pub secret_variables: BTreeSet<String>,
     /// The pipelines by name.
     pub pipelines: BTreeMap<String, Pipeline>,
     source: problem::Source,
@@ -87,6 +101,38 @@ pub struct Pipeline {
     pub start_timeout: Duration,
     /// Variables the worker's process needs in its environment (`TZ=UTC` for a burned-in clock).
     pub environment: BTreeMap<String, String>,
+    /// The session whose AWS credentials the worker's process uses.
+    pub credentials: Option<String>,
+    /// The worker may use the AWS credentials of the environment: its text names an element that
+    /// looks there, and no session.
+    pub aws_environment: bool,
+    /// The sessions whose access tokens are put into the texts and headers.
+    pub tokens: BTreeSet<String>,
+    /// Where the pictures go beside the archive, or in its stead. The branch of each ends in the
+    /// `appsink` that [`view_sink`] names.
+    pub views: Vec<Kvs>,
+}
+
+/// A stream of Amazon Kinesis Video Streams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kvs {
+    /// Its name.
+    pub stream: String,
+    /// Its region; where none is given, that of the worker's environment.
+    pub region: Option<String>,
+    /// What it keeps, at least.
+    pub retention_hours: Option<u32>,
+    /// Make it, if there is no such stream.
+    pub create: bool,
+    /// The key that AWS encrypts it with, if it is made.
+    pub kms_key: Option<String>,
+    /// What it is tagged with, if it is made.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The name of the `appsink` at the end of a view's branch.
+pub fn view_sink(index: usize) -> String {
+    format!("view_{index}")
 }
 
 /// How a pipeline is built. Texts are in the syntax of `gst-launch-1.0`, with secrets in them:
@@ -103,8 +149,10 @@ pub enum Build {
     Dynamic {
         /// Text of the source element.
         source: String,
-        /// Text of the sink element.
-        sink: String,
+        /// What an HTTP source asks with: names and values, which may hold marks of tokens.
+        headers: BTreeMap<String, String>,
+        /// Text of the sink element that records, unless there are views alone.
+        sink: Option<String>,
         /// Which media to take.
         tracks: Tracks,
         /// Put a `clocksync` in front of each pad of the sink: a file plays at its own pace.
@@ -137,12 +185,26 @@ pub enum Policy {
     Never,
 }
 
+impl Pipeline {
+    /// It has views and an archive, which must not suffer from them.
+    pub fn is_shown_beside(&self) -> bool {
+        let recorded = match &self.build {
+            Build::Launch(text) => text.contains("archivesink"),
+            Build::Dynamic { sink, .. } => sink.is_some(),
+        };
+        recorded && !self.views.is_empty()
+    }
+}
+
 impl Build {
     /// The texts in it, for logs: without secrets.
     pub fn redacted(&self) -> String {
         match self {
             Self::Launch(text) => redact(text),
-            Self::Dynamic { source, sink, .. } => format!("{} ! {}", redact(source), redact(sink)),
+            Self::Dynamic { source, sink, .. } => {
+                let sink = sink.as_deref().unwrap_or("views");
+                format!("{} ! {}", redact(source), redact(sink))
+            }
         }
     }
 }

@@ -2,7 +2,23 @@
 //! Takes secrets out of texts that are shown.
 //!
 //! Cameras carry their password in the URI, cloud elements in properties; both end up in errors,
-//! logs and graphs unless every text goes through here.
+//! logs and graphs unless every text goes through here. Secrets that come while the program runs
+//! (a session's keys and tokens) are learned, and taken out wherever they stand.
+
+use std::collections::VecDeque;
+use std::sync::{PoisonError, RwLock};
+
+use gstawscreds::session::Secret;
+
+use super::launch::{escaped, wrapped};
+
+/// Secrets are forgotten when so many newer ones have come: those have expired long ago.
+const MAX_LEARNED: usize = 256;
+/// What is shorter is no secret, and would be found everywhere.
+const MIN_LEARNED_BYTES: usize = 8;
+
+/// The secrets that were learned, in each way of writing them, the newest first.
+static LEARNED: RwLock<VecDeque<Secret>> = RwLock::new(VecDeque::new());
 
 /// Names of properties whose value is a secret, in any element.
 const SECRET_NAMES: [&str; 6] = [
@@ -36,6 +52,51 @@ pub fn redact(text: &str) -> String {
     out
 }
 
+/// From now on no text shows this secret, in any of the ways in which elements write it.
+pub fn learn_secret(secret: &str) {
+    if secret.len() < MIN_LEARNED_BYTES {
+        return;
+    }
+    let percent: String = secret.bytes().map(percent_encoded).collect();
+    let mut forms = vec![
+        secret.to_owned(),
+        escaped(secret),
+        wrapped(secret),
+        serialized(secret),
+        percent,
+    ];
+    forms.dedup();
+    let mut learned = LEARNED.write().unwrap_or_else(PoisonError::into_inner);
+    for form in forms {
+        if !learned.iter().any(|known| known.expose() == form) {
+            learned.push_front(Secret::from(form));
+        }
+    }
+    learned.truncate(MAX_LEARNED);
+}
+
+/// As in the text of a structure, without its quotes.
+fn serialized(secret: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-+/:.".contains(c);
+    let mut text = String::new();
+    for character in secret.chars() {
+        if !plain(character) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
+}
+
+/// RFC 3986, 2.1 and 2.3.
+fn percent_encoded(byte: u8) -> String {
+    match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    }
+}
+
 /// `text` with each byte of a secret replaced by `*`: positions stay where they are.
 pub(super) fn mask(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -59,6 +120,7 @@ pub(super) fn is_secret(property: &str) -> bool {
 fn secrets(text: &str) -> Vec<(usize, usize)> {
     let mut found = user_infos(text);
     found.extend(property_values(text));
+    found.extend(learned(text));
     found.extend(text.match_indices(NAMELESS).map(|(at, marker)| {
         let start = at + marker.len();
         let line = text.get(start..).and_then(|rest| rest.lines().next());
@@ -73,6 +135,16 @@ fn secrets(text: &str) -> Vec<(usize, usize)> {
         }
     }
     merged
+}
+
+/// The secrets that were learned.
+fn learned(text: &str) -> Vec<(usize, usize)> {
+    let learned = LEARNED.read().unwrap_or_else(PoisonError::into_inner);
+    let places = learned.iter().flat_map(|secret| {
+        let places = text.match_indices(secret.expose());
+        places.map(|(at, found)| (at, at + found.len()))
+    });
+    places.collect()
 }
 
 /// The `user:password` of each URI (RFC 3986, 3.2.1).
@@ -156,7 +228,16 @@ fn value_range(text: &str, from: usize) -> Option<(usize, usize)> {
             (start, start + length)
         }
     };
-    (end > start).then_some((start, end))
+    let value = text.get(start..end)?;
+    (!value.is_empty() && !is_no_secret(value)).then_some((start, end))
+}
+
+/// Whether a value of a definition only says where the secret is: a variable, or settings within.
+fn is_no_secret(value: &str) -> bool {
+    let variable = value.strip_prefix("${");
+    let variable = variable.map(|rest| rest.strip_suffix('}').unwrap_or(rest));
+    let name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    matches!(value, "{" | "[") || variable.is_some_and(name)
 }
 
 #[cfg(test)]
@@ -191,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_learned_is_shown_nowhere_however_it_is_written() {
+        learn_secret("wJalrXUtn/FEMI+K7MDENG=");
+        for text in [
+            "x-amz-security-token -> wJalrXUtn/FEMI+K7MDENG=",
+            "extra-headers, Authorization=(string)\"Bearer\\ wJalrXUtn/FEMI+K7MDENG\\=\";",
+            "\"wJalrXUtn\\/FEMI\\+K7MDENG\\=\"",
+            "?t=wJalrXUtn%2FFEMI%2BK7MDENG%3D&x",
+        ] {
+            let shown = redact(text);
+            assert!(!shown.contains("FEMI"), "{text} -> {shown}");
+        }
+    }
+
+    #[test]
     fn what_is_no_secret_stays() {
         for text in [
             "rtspsrc location=rtsp://cam:554/stream?channel=1 latency=200",
@@ -198,6 +293,8 @@ mod tests {
             "videotestsrc ! video/x-raw,width=640 ! x264enc pass=quant",
             "file:///srv/a@b.mp4",
             "access-key=",
+            "bearer: { token: { access_token: \"${TOKEN}\" } }",
+            "secret_access_key: ${KEY}",
         ] {
             assert_eq!(redact(text), text);
             assert_eq!(mask(text), text);

@@ -14,10 +14,9 @@ use serde_saphyr::{
     DefaultMessageFormatter, Error, Location, MessageFormatter, Options, PropertySyntax, Spanned,
 };
 
-use super::nearest::{listed, suggestion};
+use super::nearest::suggestion;
 use super::problem::{Problem, Source};
 use super::tree::Node;
-use super::yaml;
 
 /// The file as a tree.
 pub(super) fn tree(source: &Source) -> Result<Spanned<Node>, Problem> {
@@ -178,13 +177,6 @@ fn unknown_key(key: &str, known: &[&str]) -> (String, Option<String>) {
 }
 
 fn unknown_choice(choice: &str, known: &[&str]) -> (String, Option<String>) {
-    if yaml::LATER_OUTPUTS.contains(&choice) && known.contains(&"archive") {
-        let help = format!("this version knows {}", listed(known));
-        return (
-            format!("`{choice}` is not supported yet by this version"),
-            Some(help),
-        );
-    }
     let help = suggestion(choice, "known here", known.iter().copied());
     (format!("unknown name `{choice}`"), help)
 }

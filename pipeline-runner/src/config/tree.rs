@@ -37,20 +37,38 @@ impl Node {
         entry.map(|(_, value)| value)
     }
 
-    /// All texts below `node`, each with the place where it is written.
-    pub(super) fn texts(node: &Spanned<Self>) -> Vec<(&str, Location)> {
+    /// All texts below `node`, each with the keys that lead to it and its place.
+    pub(super) fn texts(node: &Spanned<Self>) -> Vec<Text<'_>> {
         let mut found = Vec::new();
-        let mut waiting = vec![node];
-        while let Some(node) = waiting.pop() {
+        let mut waiting = vec![(node, Vec::new())];
+        while let Some((node, keys)) = waiting.pop() {
             match &node.value {
-                Self::Text(text) => found.push((text.as_str(), node.defined)),
-                Self::List(items) => waiting.extend(items),
-                Self::Map(entries) => waiting.extend(entries.iter().map(|(_, value)| value)),
+                Self::Text(text) => found.push(Text {
+                    text,
+                    keys,
+                    at: node.defined,
+                }),
+                Self::List(items) => waiting.extend(items.iter().map(|item| (item, keys.clone()))),
+                Self::Map(entries) => waiting.extend(entries.iter().map(|(key, value)| {
+                    let mut keys = keys.clone();
+                    keys.push(key.value.as_str());
+                    (value, keys)
+                })),
                 Self::Other => {}
             }
         }
         found
     }
+}
+
+/// A text of the YAML.
+pub(super) struct Text<'n> {
+    /// Its variables not put in.
+    pub text: &'n str,
+    /// The keys that lead to it from the top; items of lists count for nothing.
+    pub keys: Vec<&'n str>,
+    /// Where it is written.
+    pub at: Location,
 }
 
 impl<'de> Deserialize<'de> for Node {

@@ -6,13 +6,15 @@
 //! are missing are reported at once, and only those that the file names are read from the
 //! environment at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use serde_saphyr::Spanned;
 
 use super::problem::{Problem, Source};
-use super::tree::Node;
+use super::redact::{is_secret, redact};
+use super::tokens;
+use super::tree::{Node, Text};
 
 /// Defaults within defaults are followed this deep.
 const MAX_DEPTH: usize = 16;
@@ -25,14 +27,18 @@ pub(super) struct Variables {
     pub problems: Vec<Problem>,
     /// The scalars in which something is wrong.
     pub broken: Vec<Range<usize>>,
+    /// The names of those that hold secrets: no worker needs them in its environment.
+    pub secret: BTreeSet<String>,
 }
 
 impl Variables {
     /// The file's text with what is wrong made harmless, nothing moved: the YAML reader stops at
-    /// a bad variable even in a section that it is told to skip.
+    /// a bad variable even in a section that it is told to skip. What stands for an access token
+    /// is hidden from it.
     pub(super) fn harmless(&self, source: &Source) -> String {
         let within = |at: usize| self.broken.iter().any(|scalar| scalar.contains(&at));
-        (source.text.char_indices())
+        let text = tokens::hidden(&source.text);
+        text.char_indices()
             .map(|(at, character)| match character {
                 '$' if within(at) => '_',
                 other => other,
@@ -51,16 +57,22 @@ pub(super) fn look_up(
         values: HashMap::new(),
         problems: Vec::new(),
         broken: Vec::new(),
+        secret: BTreeSet::new(),
     };
-    for (text, place) in Node::texts(tree) {
-        let scalar = source.range(place);
+    for text in Node::texts(tree) {
+        let scalar = source.range(text.at);
         let mut look = Look {
             environment,
             values: &mut found.values,
+            named: Vec::new(),
             wrong: Vec::new(),
         };
-        look.text(text, MAX_DEPTH);
-        let wrong = look.wrong;
+        look.text(&tokens::hidden(text.text), MAX_DEPTH);
+        let Look { named, wrong, .. } = look;
+        let secret = named
+            .into_iter()
+            .filter(|(_, value)| hold_secret(&text, value));
+        found.secret.extend(secret.map(|(name, _)| name));
         if !wrong.is_empty() {
             found.broken.push(scalar.clone());
         }
@@ -92,9 +104,16 @@ struct Wrong {
     help: String,
 }
 
+/// Whether the value of a variable in this text is a secret: by the key it is for, or by itself.
+fn hold_secret(text: &Text, value: &str) -> bool {
+    text.keys.last().is_some_and(|key| is_secret(key)) || redact(value) != value
+}
+
 struct Look<'a> {
     environment: &'a dyn Fn(&str) -> Option<String>,
     values: &'a mut HashMap<String, String>,
+    /// The variables of this text, with their values.
+    named: Vec<(String, String)>,
     wrong: Vec<Wrong>,
 }
 
@@ -196,6 +215,7 @@ impl Look<'_> {
     fn value(&mut self, name: &str) -> Option<String> {
         let value = (self.environment)(name)?;
         self.values.insert(name.to_owned(), value.clone());
+        self.named.push((name.to_owned(), value.clone()));
         Some(value)
     }
 

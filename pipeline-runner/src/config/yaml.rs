@@ -4,6 +4,7 @@
 //! Steps are externally tagged (`- archive: {…}`): with an inner tag the reader could point only
 //! at the start of the mapping, not at the key that is wrong.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -13,11 +14,9 @@ use super::units::{Bytes, Framerate, Time};
 use super::{Policy, Tracks};
 
 /// Keys of a file, in the order in which they are suggested.
-pub(super) const TOP_LEVEL: [&str; 2] = ["archive", "pipelines"];
+pub(super) const TOP_LEVEL: [&str; 3] = ["archive", "credentials", "pipelines"];
 /// Keys that the design has and this version does not.
-pub(super) const LATER_TOP_LEVEL: [&str; 2] = ["http", "credentials"];
-/// Steps that the design has and this version does not.
-pub(super) const LATER_OUTPUTS: [&str; 1] = ["kvs"];
+pub(super) const LATER_TOP_LEVEL: [&str; 1] = ["http"];
 
 /// `archive:`
 #[derive(Debug, Deserialize)]
@@ -44,6 +43,7 @@ pub(super) struct Pipeline {
     pub launch: Option<Spanned<String>>,
     pub source: Option<Spanned<Source>>,
     pub outputs: Option<Spanned<Vec<Spanned<Output>>>>,
+    pub credentials: Option<Spanned<String>>,
     pub live: Option<bool>,
     #[serde(default)]
     pub restart: Restart,
@@ -115,6 +115,8 @@ pub(super) struct File {
 pub(super) struct Uri {
     pub uri: Spanned<String>,
     #[serde(default)]
+    pub headers: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
     pub tracks: Tracks,
 }
 
@@ -161,6 +163,22 @@ pub(super) enum Pattern {
 pub(super) enum Output {
     /// `- archive: {…}`, or `- archive` alone: all by default.
     Archive(Option<ArchiveOutput>),
+    /// `- kvs: {…}`, or `- kvs` alone.
+    Kvs(Option<KvsOutput>),
+}
+
+/// `- kvs:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KvsOutput {
+    pub stream: Option<Spanned<String>>,
+    pub credentials: Option<Spanned<String>>,
+    pub region: Option<Spanned<String>>,
+    pub retention: Option<Spanned<Time>>,
+    #[serde(default)]
+    pub create: bool,
+    pub kms_key: Option<Spanned<String>>,
+    pub tags: Option<Spanned<BTreeMap<String, Spanned<String>>>>,
 }
 
 /// `- archive:`

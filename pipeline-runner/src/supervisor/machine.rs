@@ -12,7 +12,7 @@ use crate::config::{Policy, Restart};
 use crate::worker::protocol::{Class, Failure, Flow};
 
 /// How long a worker may take to close when asked to: its own limits, and one second more.
-pub const CLOSE_LIMIT: Duration = Duration::from_secs(16);
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(19);
 /// A worker that has said nothing for this long beyond what its own watchdog allows is hung: it
 /// may be closing after a fault, which takes it six seconds at most.
 const SILENCE_GRACE: Duration = Duration::from_secs(8);

@@ -6,26 +6,31 @@
 //! machine per pipeline ([`machine`]); this room only carries it out. There are no locks here, and
 //! nothing in the loop waits for a worker or a disk.
 
-mod backoff;
+pub mod backoff;
 mod housekeeping;
 pub mod machine;
 mod process;
 mod signals;
+mod surroundings;
 mod view;
+mod words;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use gstawscreds::session::Subscription;
 use signal_hook::consts::SIGCHLD;
 
 use self::housekeeping::Housekeeper;
-use self::machine::{Action, Exit, Input, Machine, Rules, State};
+use self::machine::{Action, Exit, Input, Machine, Rules};
 use self::process::{Process, Said};
+use self::surroundings::Surroundings;
 pub use self::view::View;
 use crate::config::{Definitions, Pipeline};
-use crate::worker::protocol::{Event, Failure, Level};
+use crate::credentials::Service;
+use crate::worker::protocol::{Event, Failure, Job, Level};
 
 /// Pipelines start so far apart, so that two hundred do not load their plugins at once.
 const STAGGER: Duration = Duration::from_millis(50);
@@ -51,20 +56,30 @@ enum Wake {
     Signal(i32),
     /// What a crash left in the archive is in order: pipelines may start.
     Recovered,
+    /// A session has another access token.
+    Token(String),
 }
 
-/// Runs all pipelines until each is over, or a signal asks to stop.
+/// Runs all pipelines until each is over, or a signal asks to stop. `service` has the sessions of
+/// the definitions, if they have any.
 ///
 /// `show` is called for a pipeline whenever something about it changed, and once a second.
 ///
 /// # Errors
 /// When signals cannot be received or threads not be started.
-pub fn run(definitions: &Definitions, show: &mut dyn FnMut(&View)) -> std::io::Result<Vec<View>> {
+pub fn run(
+    definitions: &Definitions,
+    service: Option<&Service>,
+    show: &mut dyn FnMut(&View),
+) -> std::io::Result<Vec<View>> {
     let (wake, inbox) = mpsc::channel();
     signals::attend(wake.clone())?;
     let housekeeper = Housekeeper::start(definitions.archive.as_ref(), wake.clone())?;
     let pipelines = definitions.pipelines.values().cloned().enumerate();
+    let _renewals = attend_tokens(service, &wake);
     let mut supervisor = Supervisor {
+        definitions,
+        service,
         started: Instant::now(),
         entries: pipelines.map(|(i, job)| Entry::new(i, job)).collect(),
         housekeeper,
@@ -78,7 +93,23 @@ pub fn run(definitions: &Definitions, show: &mut dyn FnMut(&View)) -> std::io::R
     Ok(supervisor.entries.into_iter().map(|e| e.view).collect())
 }
 
+/// Wakes the loop for each new access token, until what is returned is dropped.
+fn attend_tokens(service: Option<&Service>, wake: &Sender<Wake>) -> Vec<Subscription> {
+    let names = service.into_iter().flat_map(Service::names);
+    let tokens = names.filter(|(_, gives_tokens)| *gives_tokens);
+    let renewal = |(name, _): (&str, bool)| {
+        let (wake, session) = (wake.clone(), name.to_owned());
+        let renewed = move |_: &_| {
+            let _ = wake.send(Wake::Token(session.clone()));
+        };
+        Some(service?.session(name)?.on_change(renewed))
+    };
+    tokens.filter_map(renewal).collect()
+}
+
 struct Supervisor<'a> {
+    definitions: &'a Definitions,
+    service: Option<&'a Service>,
     started: Instant,
     entries: Vec<Entry>,
     housekeeper: Housekeeper,
@@ -123,6 +154,23 @@ impl Entry {
             first_segment: true,
             view: View::new(index, &job.name),
             job,
+        }
+    }
+}
+
+impl Entry {
+    /// Gives the worker the present access token of a session, if it wants that.
+    fn hand_over(&mut self, session: &str, service: Option<&Service>) {
+        let Some(worker) = self
+            .worker
+            .as_mut()
+            .filter(|_| self.job.tokens.contains(session))
+        else {
+            return;
+        };
+        let view = service.and_then(|service| Some(service.session(session)?.view()));
+        if let Some(token) = view.as_ref().and_then(|view| view.token()) {
+            worker.process.token(session, token.0.expose());
         }
     }
 }
@@ -189,6 +237,11 @@ impl Supervisor<'_> {
             Wake::Recovered => self.start(),
             Wake::Signal(SIGCHLD) => self.reap(),
             Wake::Signal(_) => self.stop(),
+            Wake::Token(session) => {
+                for entry in &mut self.entries {
+                    entry.hand_over(&session, self.service);
+                }
+            }
             Wake::Said {
                 pipeline,
                 run,
@@ -344,7 +397,7 @@ impl Supervisor<'_> {
         let action = entry.machine.step(now, input, fastrand::f64());
         let changed = *entry.machine.state() != before;
         if changed {
-            log_state(&entry.job.name, entry.machine.state(), now);
+            words::log_state(&entry.job.name, entry.machine.state(), now);
         }
         match (action, &mut entry.worker) {
             (Some(Action::Start), _) => self.start_worker(i),
@@ -372,7 +425,17 @@ impl Supervisor<'_> {
                 said,
             });
         };
-        match Process::start(&entry.job, said) {
+        let surroundings =
+            Surroundings::of(&entry.job, &self.definitions.secret_variables, self.service);
+        let folder = match (self.service, entry.job.views.as_slice()) {
+            (Some(service), [_, ..]) => service.pipeline_folder(i).map(Some),
+            _ => Ok(None),
+        };
+        let started = folder.and_then(|folder| {
+            let pipeline = entry.job.clone();
+            Process::start(&Job { pipeline, folder }, &surroundings, said)
+        });
+        match started {
             Ok(process) => {
                 tracing::debug!("{}: worker is process {}", entry.job.name, process.id());
                 entry.worker = Some(Worker {
@@ -381,6 +444,9 @@ impl Supervisor<'_> {
                     silent: false,
                     reported: None,
                 });
+                for session in entry.job.tokens.clone() {
+                    entry.hand_over(&session, self.service);
+                }
             }
             Err(error) => {
                 let failure = Failure::passing(format!("cannot start a worker: {error}"));
@@ -406,34 +472,5 @@ fn exit_of(worker: Worker, live: bool) -> Exit {
         (Some(exit), _) => exit,
         (None, Some(status)) => Exit::Failed(Failure::passing(process::describe(status))),
         (None, None) => Exit::Failed(Failure::passing("the worker ended")),
-    }
-}
-
-/// One line for each change of state.
-fn log_state(name: &str, state: &State, now: Duration) {
-    match state {
-        State::Pending { .. } => {}
-        State::Starting => tracing::info!("{name}: starting"),
-        State::Running => tracing::info!("{name}: running"),
-        State::Stalled => tracing::warn!("{name}: stalled, no buffers"),
-        State::BackingOff {
-            attempt,
-            next,
-            error,
-        } => {
-            let wait = next.saturating_sub(now).as_secs_f64();
-            if *attempt == 0 {
-                tracing::info!("{name}: {error}; starts again in {wait:.1} s");
-                return;
-            }
-            tracing::warn!("{name}: {error}; attempt {attempt} failed, the next in {wait:.1} s");
-        }
-        State::Draining => tracing::info!("{name}: closing"),
-        State::Stopped { clean: true } => tracing::info!("{name}: stopped"),
-        State::Stopped { clean: false } => {
-            tracing::warn!("{name}: stopped before its files were finished");
-        }
-        State::Completed => tracing::info!("{name}: completed"),
-        State::Failed(failure) => tracing::error!("{name}: failed: {}", failure.message),
     }
 }

@@ -6,7 +6,6 @@
 //! from a thread that lives as long as the supervisor: the kernel ties the child's life to the
 //! thread that forked it.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -16,8 +15,8 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use crate::config;
-use crate::worker::protocol::{Event, Order};
+use super::surroundings::Surroundings;
+use crate::worker::protocol::{Event, Job, Order, Token};
 
 /// The longest line taken from a worker; the rest of a longer one is a line of its own.
 const LINE_BYTES: u64 = 64 * 1024;
@@ -62,10 +61,11 @@ impl Process {
     /// # Errors
     /// When the system has no process, thread or descriptor left.
     pub fn start(
-        job: &config::Pipeline,
+        job: &Job,
+        surroundings: &Surroundings,
         said: impl Fn(Said) + Clone + Send + 'static,
     ) -> io::Result<Self> {
-        let mut child = command(&job.environment).spawn()?;
+        let mut child = command(surroundings).spawn()?;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(orders), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
@@ -74,8 +74,14 @@ impl Process {
         let mut process = Self { child, orders };
         let started = process
             .send(job)
-            .and_then(|()| read(&format!("{} out", job.name), stdout, events(said.clone())))
-            .and_then(|()| read(&format!("{} err", job.name), stderr, lines(said)));
+            .and_then(|()| {
+                read(
+                    &format!("{} out", job.pipeline.name),
+                    stdout,
+                    events(said.clone()),
+                )
+            })
+            .and_then(|()| read(&format!("{} err", job.pipeline.name), stderr, lines(said)));
         match started {
             Ok(()) => Ok(process),
             Err(error) => {
@@ -94,6 +100,14 @@ impl Process {
     /// Asks the worker to close. One that does not listen any more is noticed otherwise.
     pub fn close(&mut self) {
         let _ = self.send(&Order::Close);
+    }
+
+    /// Hands it an access token, the first or the next.
+    pub fn token(&mut self, session: &str, token: &str) {
+        let _ = self.send(&Order::Token {
+            session: session.to_owned(),
+            token: Token::from(token),
+        });
     }
 
     /// Kills the worker and everything in its group.
@@ -146,18 +160,21 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn command(environment: &BTreeMap<String, String>) -> Command {
+fn command(surroundings: &Surroundings) -> Command {
     // The running file itself, even where an update has put another in its place.
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("pipeline-runner")
         .arg("worker")
-        .envs(environment)
+        .envs(&surroundings.set)
         .env("GST_DEBUG_NO_COLOR", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    for name in &surroundings.unset {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -6,21 +6,43 @@ use gst::prelude::*;
 use super::dynamic;
 use super::protocol::Failure;
 use super::stdio::Reporter;
-use crate::config::Build;
+use super::tokens::Tokens;
+use crate::config::{Build, Pipeline};
 
 /// Builds the pipeline; nothing starts yet.
 ///
 /// # Errors
 /// What is wrong with the definition: another attempt would fail the same way.
-pub fn build(build: &Build, reporter: &Reporter) -> Result<gst::Pipeline, Failure> {
-    match build {
-        Build::Launch(text) => launch(text),
+pub fn build(
+    job: &Pipeline,
+    tokens: &Tokens,
+    reporter: &Reporter,
+) -> Result<gst::Pipeline, Failure> {
+    match &job.build {
+        Build::Launch(text) => {
+            let pipeline = launch(&tokens.put_in(text))?;
+            tokens.attend(&pipeline, None);
+            Ok(pipeline)
+        }
         Build::Dynamic {
             source,
+            headers,
             sink,
             tracks,
             paced,
-        } => dynamic::build(source, sink, *tracks, *paced, reporter),
+        } => {
+            let source = parse(&tokens.put_in(source))?;
+            let sink = sink.as_deref().map(parse).transpose()?;
+            let pipeline = gst::Pipeline::new();
+            tokens.attend(&pipeline, Some((&source, headers)));
+            let streams = dynamic::Streams {
+                tracks: *tracks,
+                paced: *paced,
+                views: job.views.len(),
+            };
+            dynamic::build(&pipeline, &source, sink.as_ref(), streams, reporter)?;
+            Ok(pipeline)
+        }
     }
 }
 

@@ -15,12 +15,24 @@ use gst::prelude::*;
 use super::build::parse;
 use super::protocol::{Failure, Level};
 use super::stdio::Reporter;
-use crate::config::{Branch, Tracks, branch, sink_pad};
+use crate::config::{Branch, Tracks, branch, sink_pad, view_branch};
+
+/// What is wanted of the streams of a source.
+#[derive(Clone, Copy)]
+pub struct Streams {
+    /// Which media.
+    pub tracks: Tracks,
+    /// A file plays at its own pace.
+    pub paced: bool,
+    /// In how many places the pictures are seen beside the sink.
+    pub views: usize,
+}
 
 struct Composer {
     pipeline: glib::WeakRef<gst::Pipeline>,
-    sink: glib::WeakRef<gst::Element>,
-    tracks: Tracks,
+    /// What records; none where there are views alone.
+    sink: Option<glib::WeakRef<gst::Element>>,
+    streams: Streams,
     /// Behind every stream: `queue`, and what paces it.
     tail: &'static str,
     reporter: Reporter,
@@ -30,33 +42,35 @@ struct Composer {
     video_is_taken: AtomicBool,
 }
 
-/// Builds the pipeline; streams are added while it plays.
+/// Puts source and sink into the pipeline; streams are added while it plays.
 ///
 /// # Errors
-/// What is wrong with either text.
+/// What is wrong with either.
 pub fn build(
-    source: &str,
-    sink: &str,
-    tracks: Tracks,
-    paced: bool,
+    pipeline: &gst::Pipeline,
+    source: &gst::Element,
+    sink: Option<&gst::Element>,
+    streams: Streams,
     reporter: &Reporter,
-) -> Result<gst::Pipeline, Failure> {
-    let (source, sink) = (parse(source)?, parse(sink)?);
-    let pipeline = gst::Pipeline::new();
+) -> Result<(), Failure> {
     pipeline
-        .add_many([&source, &sink])
+        .add_many([Some(source), sink].into_iter().flatten())
         .map_err(|error| Failure::definition(error.to_string()))?;
     let composer = Arc::new(Composer {
         pipeline: pipeline.downgrade(),
-        sink: sink.downgrade(),
-        tracks,
-        tail: if paced { "queue ! clocksync" } else { "queue" },
+        sink: sink.map(|sink| sink.downgrade()),
+        streams,
+        tail: if streams.paced {
+            "queue ! clocksync"
+        } else {
+            "queue"
+        },
         reporter: reporter.clone(),
         linked: AtomicUsize::new(0),
         video_is_taken: AtomicBool::new(false),
     });
-    composer.attend(&source);
-    Ok(pipeline)
+    composer.attend(source);
+    Ok(())
 }
 
 impl Composer {
@@ -108,7 +122,7 @@ impl Composer {
         let (name, media, encoding) = traits(caps);
         let wanted = media
             .as_deref()
-            .is_none_or(|media| self.tracks.wants(media))
+            .is_none_or(|media| self.streams.tracks.wants(media))
             && branch(&name, media.as_deref(), encoding.as_deref()) != Branch::Ignore;
         if !wanted {
             self.ignore(caps);
@@ -171,14 +185,20 @@ impl Composer {
         self.to_sink(pad, bin, &caps)
     }
 
-    /// Links `pad ! bin ! sink`, where the sink takes streams of these caps.
+    /// Links `pad ! bin ! sink`, where the sink takes streams of these caps, and shows pictures in
+    /// the views.
     fn to_sink(&self, pad: &gst::Pad, bin: gst::Bin, caps: &gst::Caps) -> Result<(), Failure> {
-        let Some(request) = self.request(caps) else {
+        let ends = self.ends(caps)?;
+        if ends.is_empty() {
             self.ignore(caps);
             return Ok(());
-        };
+        }
         self.add(bin.upcast_ref())?;
-        if let Err(failure) = link_to(&bin, &request) {
+        let linked = match ends.as_slice() {
+            [only] => link_to(&bin, only),
+            ends => self.tee(&bin, ends),
+        };
+        if let Err(failure) = linked {
             self.reporter.log(Level::Warn, failure.message);
             self.ignore(caps);
             return Ok(());
@@ -188,13 +208,42 @@ impl Composer {
         link(pad, bin.static_pad("sink").as_ref())
     }
 
-    /// A pad of the sink for a stream of these caps; there is one `video`.
-    fn request(&self, caps: &gst::CapsRef) -> Option<gst::Pad> {
-        let name = sink_pad(&traits(caps).0, self.tracks)?;
-        if name == "video" && self.video_is_taken.swap(true, Relaxed) {
-            return None;
+    /// Where a stream of these caps goes: to a pad of the sink, and, if it is the video, to the
+    /// views.
+    fn ends(&self, caps: &gst::CapsRef) -> Result<Vec<gst::Pad>, Failure> {
+        let Some(name) = sink_pad(&traits(caps).0, self.streams.tracks) else {
+            return Ok(Vec::new());
+        };
+        let is_video = name == "video";
+        if is_video && self.video_is_taken.swap(true, Relaxed) {
+            return Ok(Vec::new());
         }
-        self.sink.upgrade()?.request_pad_simple(name)
+        let sink = self.sink.as_ref().and_then(glib::WeakRef::upgrade);
+        let request = sink.and_then(|sink| sink.request_pad_simple(name));
+        let mut ends: Vec<gst::Pad> = request.into_iter().collect();
+        let views = if is_video { self.streams.views } else { 0 };
+        for index in 0..views {
+            let view = parse(&view_branch(index))?;
+            self.add(&view)?;
+            start(&view)?;
+            ends.extend(view.static_pad("sink"));
+        }
+        Ok(ends)
+    }
+
+    /// Links `bin` to several pads. No queues: the views take no time.
+    fn tee(&self, bin: &gst::Bin, ends: &[gst::Pad]) -> Result<(), Failure> {
+        let tee = parse("tee allow-not-linked=true")?;
+        self.add(&tee)?;
+        for end in ends {
+            let src = tee.request_pad_simple("src_%u");
+            let src = src.ok_or_else(|| Failure::passing("a tee has no more pads"))?;
+            link(&src, Some(end))?;
+        }
+        start(&tee)?;
+        let sink = tee.static_pad("sink");
+        let sink = sink.ok_or_else(|| Failure::passing("a tee has no sink pad"))?;
+        link_to(bin, &sink)
     }
 
     fn add(&self, element: &gst::Element) -> Result<(), Failure> {

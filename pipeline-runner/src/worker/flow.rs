@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
 
+use super::view;
+
 /// Totals over all pads of all sinks.
 #[derive(Default)]
 pub struct Counters {
@@ -18,6 +20,7 @@ pub struct Counters {
     frames: AtomicU64,
     bytes: AtomicU64,
     pads: Mutex<Vec<(gst::Pad, Arc<PadState>)>>,
+    passes_views_over: bool,
 }
 
 /// What is known of one pad.
@@ -41,9 +44,13 @@ pub struct Totals {
 }
 
 impl Counters {
-    /// Counts at every sink the pipeline has or will have.
-    pub fn watch(pipeline: &gst::Pipeline) -> Arc<Self> {
-        let counters = Arc::new(Self::default());
+    /// Counts at every sink the pipeline has or will have, unless it is to pass over the views
+    /// beside a recording.
+    pub fn watch(pipeline: &gst::Pipeline, passes_views_over: bool) -> Arc<Self> {
+        let counters = Arc::new(Self {
+            passes_views_over,
+            ..Self::default()
+        });
         counters.walk(pipeline.upcast_ref());
         let weak = Arc::downgrade(&counters);
         pipeline.connect_deep_element_added(move |pipeline, _, _| {
@@ -78,7 +85,8 @@ impl Counters {
 
     fn walk(self: &Arc<Self>, bin: &gst::Bin) {
         for element in bin.children() {
-            if !element.element_flags().contains(gst::ElementFlags::SINK) {
+            let is_view = || self.passes_views_over && view::is_view(&element);
+            if !element.element_flags().contains(gst::ElementFlags::SINK) || is_view() {
                 continue;
             }
             let takes_input = element

@@ -14,6 +14,8 @@ mod flow;
 pub mod protocol;
 mod session;
 mod stdio;
+mod tokens;
+mod view;
 
 use std::io::{self, BufRead};
 use std::process::ExitCode;
@@ -25,9 +27,11 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::protocol::{Event, Failure, Level, Order};
+use self::protocol::{Event, Failure, Job, Level, Order};
 use self::session::{End, Input, Session};
 use self::stdio::{Orders, Reporter};
+use self::tokens::Tokens;
+use self::view::Views;
 use crate::cli::{EXIT_DEFINITION, EXIT_FAILED};
 use crate::{config, gstreamer};
 
@@ -62,18 +66,28 @@ fn work(mut orders: Orders, reporter: &Reporter) -> Result<End, Failure> {
         .and_then(|()| attend_signals(wake.clone()))
         .map_err(|error| Failure::passing(format!("cannot start: {error}")))?;
     gstreamer::start().map_err(|error| Failure::passing(format!("cannot start: {error}")))?;
-    let pipeline = build::build(&job.build, reporter)?;
-    forward_messages(&pipeline, wake)?;
-    Ok(run(&job, pipeline, inputs, reporter))
+    let Some(tokens) = Tokens::await_all(&job.pipeline, &inputs)? else {
+        return Ok(End::Closed);
+    };
+    let pipeline = build::build(&job.pipeline, &tokens, reporter)?;
+    forward_messages(&pipeline, wake.clone())?;
+    let views = Views::start(&job, &pipeline, reporter, &wake)?;
+    let end = run(&job.pipeline, pipeline, tokens, inputs, reporter);
+    // Where the recording has failed, nothing may keep it from starting again.
+    if !matches!(end, End::Failed(_)) {
+        views.stop();
+    }
+    Ok(end)
 }
 
 fn run(
     job: &config::Pipeline,
     pipeline: gst::Pipeline,
+    tokens: Tokens,
     inputs: Receiver<Input>,
     reporter: &Reporter,
 ) -> End {
-    let session = Session::new(job, pipeline.clone(), inputs, reporter.clone());
+    let session = Session::new(job, pipeline.clone(), tokens, inputs, reporter.clone());
     let (end, closed) = session.run();
     if !closed {
         // Its destructors would hang as well: leave it to the kernel.
@@ -90,7 +104,7 @@ fn exit_code(failure: &Failure) -> ExitCode {
     })
 }
 
-fn read_job(orders: &mut Orders) -> Result<config::Pipeline, Failure> {
+fn read_job(orders: &mut Orders) -> Result<Job, Failure> {
     let mut line = String::new();
     orders
         .read_line(&mut line)
@@ -106,9 +120,11 @@ fn listen(orders: Orders, wake: Sender<Input>) -> io::Result<()> {
         .name("orders".to_owned())
         .spawn(move || {
             for line in orders.lines().map_while(Result::ok) {
-                if let Ok(Order::Close) = serde_json::from_str(&line) {
-                    let _ = wake.send(Input::Close);
-                }
+                let _ = match serde_json::from_str(&line) {
+                    Ok(Order::Close) => wake.send(Input::Close),
+                    Ok(Order::Token { session, token }) => wake.send(Input::Token(session, token)),
+                    Err(_) => Ok(()),
+                };
             }
             let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
         })

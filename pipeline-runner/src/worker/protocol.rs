@@ -1,20 +1,65 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What the supervisor and a worker say to each other: one JSON value per line.
 //!
-//! The first line on the worker's stdin is its [`Pipeline`](crate::config::Pipeline), not its
+//! The first line on the worker's stdin is its [`Job`], not its
 //! arguments or environment, because URIs hold passwords and `ps` shows arguments to everybody.
 //! [`Order`]s follow; the end of the stream means that the supervisor is gone. The worker's stdout
 //! carries nothing but [`Event`]s. Both ends are the same binary, so the format may change with
 //! every version.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
+use crate::config::Pipeline;
+
+/// What a worker is for.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The pipeline.
+    pub pipeline: Pipeline,
+    /// A folder that nobody else can read, for what its outputs need.
+    pub folder: Option<PathBuf>,
+}
+
 /// What a worker may be told after its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Send EOS through the pipeline, let the sinks finish their files, and exit.
     Close,
+    /// The access token of a session, each time there is another.
+    Token {
+        /// The session's name.
+        session: String,
+        /// The token.
+        token: Token,
+    },
+}
+
+/// An access token; `Debug` shows none.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Token {
+    fn from(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// What a worker reports.

@@ -10,8 +10,9 @@ use gst::prelude::*;
 use super::bus::{self, Meaning};
 use super::closing;
 use super::flow::{Counters, Totals};
-use super::protocol::{ArchiveStats, Event, Failure, Flow};
+use super::protocol::{ArchiveStats, Event, Failure, Flow, Token};
 use super::stdio::Reporter;
+use super::tokens::Tokens;
 use crate::config;
 
 /// How often the watchdog looks.
@@ -27,6 +28,10 @@ pub enum Input {
     Message(gst::Message),
     /// Close in good order.
     Close,
+    /// A session has this access token now.
+    Token(String, Token),
+    /// A view cannot go on, and there is nothing beside it.
+    ViewFailed(Failure),
 }
 
 /// How a session ended.
@@ -44,6 +49,7 @@ pub enum End {
 pub struct Session<'a> {
     job: &'a config::Pipeline,
     pipeline: gst::Pipeline,
+    tokens: Tokens,
     inputs: Receiver<Input>,
     reporter: Reporter,
     counters: Arc<Counters>,
@@ -68,14 +74,16 @@ impl<'a> Session<'a> {
     pub fn new(
         job: &'a config::Pipeline,
         pipeline: gst::Pipeline,
+        tokens: Tokens,
         inputs: Receiver<Input>,
         reporter: Reporter,
     ) -> Self {
-        let counters = Counters::watch(&pipeline);
+        let counters = Counters::watch(&pipeline, job.is_shown_beside());
         let now = Instant::now();
         Self {
             job,
             pipeline,
+            tokens,
             inputs,
             reporter,
             counters,
@@ -116,8 +124,10 @@ impl<'a> Session<'a> {
 
     /// Why the state change failed: an element has said so on the bus.
     fn first_error(&self) -> Failure {
-        while let Ok(Input::Message(message)) = self.inputs.recv_timeout(TICK) {
-            if let Meaning::Failed(failure) = bus::meaning(&self.pipeline, &message) {
+        while let Ok(input) = self.inputs.recv_timeout(TICK) {
+            if let Input::Message(message) = &input
+                && let Meaning::Failed(failure) = bus::meaning(&self.pipeline, message)
+            {
                 return failure;
             }
         }
@@ -143,6 +153,11 @@ impl<'a> Session<'a> {
                     self.close();
                     None
                 }
+                Ok(Input::Token(session, token)) => {
+                    self.tokens.renewed(session, &token);
+                    None
+                }
+                Ok(Input::ViewFailed(failure)) => Some(End::Failed(failure)),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => {
                     Some(End::Failed(Failure::passing("the pipeline's bus is gone")))

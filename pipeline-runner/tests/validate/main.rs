@@ -2,6 +2,7 @@
 //! What `validate` says about each kind of mistake: the place, the word that is wrong, and what
 //! would be right.
 
+mod credentials;
 mod elements;
 mod files;
 mod shape;
