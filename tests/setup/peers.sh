@@ -7,4 +7,5 @@ cd "$(dirname "$0")/../.."
 [ ! -x .cache/venv/bin/smartcut ] || exit 0
 echo "peers: fetching the package smartcut" >&2
 [ -x .cache/venv/bin/pip ] || python3 -m venv .cache/venv
-.cache/venv/bin/pip --quiet --disable-pip-version-check install smartcut==1.7
+# Not by pip's own name: that holds the path of the folder it was made in, which may have moved.
+.cache/venv/bin/python -m pip --quiet --disable-pip-version-check install smartcut==1.7
