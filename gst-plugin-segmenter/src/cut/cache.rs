@@ -178,3 +178,72 @@ fn is_mp4(start: &[u8]) -> bool {
     let kind = start.get(4..8);
     kind.is_some_and(|kind| [&b"ftyp"[..], b"styp", b"moov", b"free", b"uuid"].contains(&kind))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{FrameKind, FrameTrack, Place};
+    use crate::utc::UtcNs;
+
+    const LIMIT_BYTES: usize = 1 << 20;
+
+    fn segment(frames: usize) -> Indexed {
+        let frame = Frame {
+            pts: 0,
+            dts: 0,
+            duration: 1,
+            bytes: 1,
+            description: 0,
+            kind: FrameKind::Sync,
+            utc: UtcNs(0),
+            place: Place::Plain { offset: 0 },
+        };
+        let track = FrameTrack {
+            is_video: true,
+            timescale: 90_000,
+            descriptions: vec![Vec::new()],
+            frames: vec![frame; frames],
+        };
+        Indexed {
+            source: SourceFile {
+                path: PathBuf::new(),
+                bytes: 1,
+            },
+            frames: Arc::new(SegmentFrames {
+                mark: None,
+                tracks: vec![track],
+            }),
+            skipped: Arc::from([]),
+        }
+    }
+
+    fn name(number: usize) -> PathBuf {
+        PathBuf::from(number.to_string())
+    }
+
+    #[test]
+    fn however_many_segments_are_read_the_memory_for_their_frames_is_bounded() {
+        let cache = FrameCache::new(LIMIT_BYTES);
+        cache.keep(name(0), segment(1000));
+        for number in 1..200 {
+            cache.keep(name(number), segment(1000));
+            assert!(cache.find(&name(0)).is_some(), "it is used all the time");
+            assert!(cache.find(&name(number)).is_some(), "it is the newest");
+            let held = cache.held.lock().expect("nobody panics");
+            let frames = held.segments.values().map(|entry| &entry.segment.frames);
+            let bytes: usize = frames.map(|frames| frames_bytes(frames)).sum();
+            assert_eq!(bytes, held.bytes);
+            assert!(bytes <= LIMIT_BYTES);
+        }
+        assert!(cache.find(&name(1)).is_none(), "it was used longest ago");
+    }
+
+    #[test]
+    fn a_segment_of_more_frames_than_the_cache_may_hold_drives_nothing_out() {
+        let cache = FrameCache::new(LIMIT_BYTES);
+        cache.keep(name(0), segment(1000));
+        cache.keep(name(1), segment(1_000_000));
+        assert!(cache.find(&name(0)).is_some());
+        assert!(cache.find(&name(1)).is_none());
+    }
+}

@@ -236,24 +236,45 @@ fn a_run_that_names_thousands_of_millions_of_empty_samples_is_not_believed() {
     }
 }
 
+#[test]
+fn a_segment_of_millions_of_samples_that_are_all_there_is_an_error() {
+    let (video, ..) = fixed();
+    let mut file = init(&[(&video, 0)], &mark()).expect("a head");
+    let moof_bytes = 8 + 8 + 20 + 16 + 20;
+    for _ in 0..3 {
+        let count = 1 << 20;
+        push_moof(&mut file, 1, &[1, count, moof_bytes + 8]);
+        file.extend((count + 8).to_be_bytes());
+        file.extend(b"mdat");
+        file.resize(file.len() + count as usize, 0);
+    }
+    let refused = Index::read(Cursor::new(&file)).expect_err("three million");
+    assert!(refused.to_string().contains("two million samples"));
+}
+
 /// A segment whose only run has `count` samples of no bytes, and no entry for any of them.
 fn bomb(track: &Track, count: u32) -> Vec<u8> {
     let mut bomb = init(&[(track, 0)], &mark()).expect("a head");
+    push_moof(&mut bomb, 0, &[0, count]);
+    bomb.extend(b"\0\0\0\x08mdat");
+    bomb
+}
+
+/// A `moof` of one run, given by the fields of its `trun`, whose samples have `sample_bytes` each.
+fn push_moof(file: &mut Vec<u8>, sample_bytes: u32, run: &[u32]) {
     let fields = |buf: &mut Vec<u8>, kind: &[u8; 4], fields: &[u32]| {
         buf.encode_atom(kind, |buf| {
             fields.iter().try_for_each(|field| field.encode(buf))
         })
     };
-    bomb.encode_atom(b"moof", |buf| {
+    file.encode_atom(b"moof", |buf| {
         buf.encode_atom(b"traf", |buf| {
-            fields(buf, b"tfhd", &[0x02_0010, 1, 0])?;
+            fields(buf, b"tfhd", &[0x02_0010, 1, sample_bytes])?;
             fields(buf, b"tfdt", &[0, 0])?;
-            fields(buf, b"trun", &[0, count])
+            fields(buf, b"trun", run)
         })
     })
     .expect("a box");
-    bomb.extend(b"\0\0\0\x08mdat");
-    bomb
 }
 
 #[test]
