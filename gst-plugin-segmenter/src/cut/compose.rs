@@ -249,8 +249,9 @@ impl<'a> Builder<'a> {
             }
             let entry = self.entry(number, description).to_vec();
             let mut samples = Vec::with_capacity(frames.len());
+            self.assembly.parts.reserve(frames.len());
             for sounding in &frames {
-                let part = self.part(number, &sounding.held);
+                let part = self.part(number, sounding.held);
                 let (parts, bytes) = self.parts(&[part]);
                 samples.push(AssemblySample {
                     pts: sounding.pts,

@@ -161,17 +161,19 @@ impl Footage {
             if clip.tracks.len() <= number {
                 clip.tracks.resize(number + 1, Vec::new());
             }
-            let frames = rebased(track, format, clip.zero, file, is_decodable);
+            let Some(held) = clip.tracks.get_mut(number) else {
+                continue;
+            };
+            let before = held.len();
+            held.extend(rebased(track, format, clip.zero, file, is_decodable));
+            let frames = held.get(before..).unwrap_or_default();
             if at == 0 {
                 clip.spans
-                    .extend(span(&frames, format.timescale, nominal_end, to));
+                    .extend(span(frames, format.timescale, nominal_end, to));
             }
             self.frames += frames.len();
             if self.frames > MOST_FRAMES {
                 return Err(CutError::TooLong { most: MOST_FRAMES });
-            }
-            if let Some(held) = clip.tracks.get_mut(number) {
-                held.extend(frames);
             }
         }
         Ok(())
@@ -266,20 +268,22 @@ fn rebased(
     zero: UtcNs,
     file: u32,
     is_decodable: bool,
-) -> Vec<ClipFrame> {
+) -> impl Iterator<Item = ClipFrame> {
     let numbers: Vec<u16> = track
         .descriptions
         .iter()
         .map(|entry| number_of(&mut format.descriptions, entry))
         .collect();
-    let shift = ns_ticks(zero_of(track) - zero, format.timescale);
-    let scale = |ticks: i64| rescale(ticks, track.timescale, format.timescale);
+    let timescale = format.timescale;
+    let shift = ns_ticks(zero_of(track) - zero, timescale);
+    let scale = move |ticks: i64| rescale(ticks, track.timescale, timescale);
     let open = track
         .frames
         .first()
         .filter(|first| !is_decodable && matches!(first.kind, FrameKind::OpenGop | FrameKind::Cra));
-    let leads = |frame: &&Frame| open.is_none_or(|open| frame.pts >= open.pts);
-    let frames = track.frames.iter().filter(leads).map(|frame| ClipFrame {
+    let leads = move |frame: &&Frame| open.is_none_or(|open| frame.pts >= open.pts);
+    let frames = track.frames.iter().filter(leads);
+    frames.map(move |frame| ClipFrame {
         file,
         frame: Frame {
             pts: scale(frame.pts).saturating_add(shift),
@@ -291,8 +295,7 @@ fn rebased(
                 .unwrap_or(0),
             ..*frame
         },
-    });
-    frames.collect()
+    })
 }
 
 fn number_of(descriptions: &mut Vec<Vec<u8>>, entry: &[u8]) -> u16 {
@@ -340,7 +343,78 @@ pub fn rescale(ticks: i64, from: u32, to: u32) -> i64 {
     if from == to {
         return ticks;
     }
-    let from = i128::from(from.max(1));
+    let from = i64::from(from.max(1));
+    // Hours fit into 64 bits, whose division costs a tenth.
+    let doubled = ticks.checked_mul(2 * i64::from(to));
+    if let Some(doubled) = doubled.and_then(|doubled| doubled.checked_add(from)) {
+        return doubled.div_euclid(2 * from);
+    }
+    let from = i128::from(from);
     let scaled = (i128::from(ticks) * i128::from(to) * 2 + from).div_euclid(2 * from);
     i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::media::{Place, SegmentFrames};
+
+    /// A second of pictures.
+    fn segment() -> Indexed {
+        let frame = |number: i64| Frame {
+            pts: number * 3600,
+            dts: number * 3600,
+            duration: 3600,
+            bytes: 1,
+            description: 0,
+            kind: FrameKind::Sync,
+            utc: UtcNs(number * 40_000_000),
+            place: Place::Plain { offset: 0 },
+        };
+        let track = FrameTrack {
+            is_video: true,
+            timescale: 90_000,
+            descriptions: vec![Vec::new()],
+            frames: (0..25).map(frame).collect(),
+        };
+        Indexed {
+            source: SourceFile {
+                path: "second".into(),
+                bytes: 25,
+            },
+            frames: Arc::new(SegmentFrames {
+                mark: None,
+                tracks: vec![track],
+            }),
+            skipped: Arc::from([]),
+        }
+    }
+
+    #[test]
+    fn a_range_of_more_frames_than_memory_should_hold_is_an_error() {
+        let mut footage = Footage {
+            clips: vec![Clip::default()],
+            // As if so many were there.
+            frames: MOST_FRAMES - 40,
+            ..Footage::default()
+        };
+        let end = UtcNs(SECOND_NS);
+        footage.append(&segment(), end, end).expect("25 more fit");
+        let refused = footage.append(&segment(), end, end);
+        assert!(matches!(refused, Err(CutError::TooLong { .. })));
+    }
+
+    #[test]
+    fn ticks_of_hours_and_of_ages_are_rescaled_alike() {
+        for (ticks, scaled) in [(0, 0), (1, 11_111), (-1, -11_111), (90_001, 1_000_011_111)] {
+            assert_eq!(rescale(ticks, 90_000, 1_000_000_000), scaled);
+        }
+        // Beyond what 64 bits hold on the way.
+        let age: i64 = 90_000 * 3600 * 24 * 365;
+        assert_eq!(ticks_ns(age, 90_000), 3600 * 24 * 365 * SECOND_NS);
+        assert_eq!(ns_ticks(3600 * 24 * 365 * SECOND_NS, 90_000), age);
+        assert_eq!(ticks_ns(i64::MAX, 1), i64::MAX);
+    }
 }

@@ -25,6 +25,8 @@ pub struct Line<'b, 'f, 'e> {
     pub track: AssemblyTrack,
     /// The track's description for each of the source's, and for what was encoded with which sets.
     descriptions: HashMap<(u16, Option<Sets>), u16>,
+    /// The last of the source's descriptions that was copied, and the track's for it.
+    copied_as: Option<(u16, u16)>,
     /// For each of the source's descriptions, the parameter sets that keyframes are given.
     in_band: HashMap<u16, Part>,
     /// Keyframes are given their parameter sets, whatever their descriptions hold: H.265 has no
@@ -54,6 +56,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 ..AssemblyTrack::default()
             },
             descriptions: HashMap::new(),
+            copied_as: None,
             in_band: HashMap::new(),
             sets_in_band: is_mixed_h265 || has_several_descriptions(planned, encoded),
             builder,
@@ -74,6 +77,9 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             Type::Copy => self.after(planned),
             _ => at.saturating_sub(planned.plan.first_pts),
         };
+        let frames = planned.plan.pieces.iter().map(Piece::frames).sum();
+        self.track.samples.reserve(frames);
+        self.builder.assembly.parts.reserve(frames);
         for (number, piece) in planned.plan.pieces.iter().enumerate() {
             match piece {
                 Piece::Copy { frames, .. } => {
@@ -103,24 +109,27 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 
     fn copy(&mut self, held: &ClipFrame, recipe: Option<&Recipe>, shift: i64) {
-        let mut parts = Vec::with_capacity(1);
-        if self.sets_in_band && held.frame.kind.is_entry() {
-            parts.extend(self.source_sets(held.frame.description));
-        }
+        let sets = match self.sets_in_band && held.frame.kind.is_entry() {
+            true => self.source_sets(held.frame.description),
+            false => None,
+        };
         let whole = self.builder.part(self.number, held);
-        match recipe {
-            None => parts.push(whole),
-            Some(recipe) => {
-                for piece in recipe {
-                    parts.push(match piece {
+        let (parts, bytes) = match (sets, recipe) {
+            // All but a few: not worth a list.
+            (None, None) => self.builder.parts(&[whole]),
+            (sets, recipe) => {
+                let mut parts = Vec::from_iter(sets);
+                match recipe {
+                    None => parts.push(whole),
+                    Some(recipe) => parts.extend(recipe.iter().map(|piece| match piece {
                         crate::media::restart::Part::Bytes(bytes) => self.builder.memory(bytes),
                         crate::media::restart::Part::Source(range) => within(whole, range),
-                    });
+                    })),
                 }
+                self.builder.parts(&parts)
             }
-        }
-        let description = self.description(held.frame.description, None);
-        let (parts, bytes) = self.builder.parts(&parts);
+        };
+        let description = self.copied_description(held.frame.description);
         self.track.samples.push(AssemblySample {
             pts: held.frame.pts.saturating_add(shift),
             dts: held.frame.dts.saturating_add(shift),
@@ -179,6 +188,18 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         let part = self.builder.memory(&in_sample(&sets));
         self.in_band.insert(description, part);
         Some(part)
+    }
+
+    /// The number of the description for pictures of the source.
+    fn copied_description(&mut self, source: u16) -> u16 {
+        match self.copied_as {
+            Some((of, number)) if of == source => number,
+            _ => {
+                let number = self.description(source, None);
+                self.copied_as = Some((source, number));
+                number
+            }
+        }
     }
 
     /// The number of the description for pictures of the source, or for some that were encoded.

@@ -29,17 +29,21 @@ pub struct Placement {
 
 /// A frame of sound in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sounding {
+pub struct Sounding<'a> {
     /// Number of its clip.
     pub clip: usize,
     /// The frame, as the clip has it.
-    pub held: ClipFrame,
+    pub held: &'a ClipFrame,
     /// When it is presented, in ticks; below zero it is hidden.
     pub pts: i64,
 }
 
 /// The frames of track `number`, in order.
-pub fn frames(footage: &Footage, number: usize, placements: &[Placement]) -> Vec<Sounding> {
+pub fn frames<'a>(
+    footage: &'a Footage,
+    number: usize,
+    placements: &[Placement],
+) -> Vec<Sounding<'a>> {
     let Some(format) = footage.tracks.get(number) else {
         return Vec::new();
     };
@@ -59,16 +63,16 @@ pub fn frames(footage: &Footage, number: usize, placements: &[Placement]) -> Vec
 }
 
 /// The sound so far.
-struct Line {
+struct Line<'a> {
     timescale: u32,
-    frames: Vec<Sounding>,
+    frames: Vec<Sounding<'a>>,
     end: i64,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     fn add(
         &mut self,
-        clip: &Clip,
+        clip: &'a Clip,
         number: usize,
         placement: &Placement,
         is_first: bool,
@@ -95,11 +99,12 @@ impl Line {
             true => place(held) + shift < end,
             false => middle(held) + shift < end,
         };
-        let placed: Vec<(ClipFrame, i64)> = held
+        let placed: Vec<(&ClipFrame, i64)> = held
             .iter()
             .take_while(is_wanted)
-            .map(|held| (*held, place(held) + shift))
+            .map(|held| (held, place(held) + shift))
             .collect();
+        self.frames.reserve(placed.len());
         for (held, pts) in placed {
             self.push(placement.clip, held, pts);
         }
@@ -131,7 +136,7 @@ impl Line {
     }
 
     /// Adds a frame at its time, or where the one before ends if that is as good as the same.
-    fn push(&mut self, clip: usize, held: ClipFrame, pts: i64) {
+    fn push(&mut self, clip: usize, held: &'a ClipFrame, pts: i64) {
         let ticks = i64::from(held.frame.duration);
         let rounding = i64::from(self.timescale) / ROUNDING_PER_SECOND;
         let pts = if self.end != i64::MIN && pts - self.end <= rounding {
@@ -149,7 +154,7 @@ impl Line {
 }
 
 /// What of the sound is presented, if the cut ends at `end_ns`.
-pub fn edits(frames: &[Sounding], timescale: u32, end_ns: i64) -> Vec<Edit> {
+pub fn edits(frames: &[Sounding<'_>], timescale: u32, end_ns: i64) -> Vec<Edit> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         return Vec::new();
     };

@@ -7,8 +7,8 @@
 
 use super::super::assembly::{Assembly, AssemblyTrack, Part};
 
-/// How much of one track stands together, in nanoseconds.
-const RUN_NS: i128 = 1_000_000_000;
+/// How much of one track stands together, in seconds.
+const RUN_S: i64 = 1;
 /// From here on offsets need 64 bits; the head is allowed for.
 const LARGE_BYTES: u64 = (u32::MAX as u64) - (256 << 20);
 
@@ -98,11 +98,10 @@ impl Layout {
         for sample in track.samples.get(first..).unwrap_or_default() {
             let limit = *until.get_or_insert_with(|| {
                 description = sample.description;
-                time_ns(track, sample.dts) + RUN_NS
+                let ticks = RUN_S * i64::from(track.timescale.max(1));
+                sample.dts.saturating_add(ticks)
             });
-            if samples > 0
-                && (sample.description != description || time_ns(track, sample.dts) >= limit)
-            {
+            if samples > 0 && (sample.description != description || sample.dts >= limit) {
                 break;
             }
             for part in assembly.parts_of(sample) {

@@ -11,6 +11,7 @@ mod layout;
 mod moov;
 mod times;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -27,6 +28,9 @@ use crate::utc::UtcNs;
 
 /// Goes into the validator: to be raised when the same samples come to be written otherwise.
 const FORMAT_VERSION: u32 = 2;
+
+/// Segments that are open while bytes are written: around a border, the tracks take turns.
+const MOST_OPEN: usize = 2;
 
 /// A file that nobody wrote.
 pub struct VirtualMp4 {
@@ -151,7 +155,7 @@ impl VirtualMp4 {
             out.write_all(self.head.get(range).unwrap_or_default())?;
             at = end;
         }
-        let mut open: Option<(u32, File)> = None;
+        let mut open: VecDeque<(u32, File)> = VecDeque::with_capacity(MOST_OPEN);
         while at < to {
             let Some((source, skipped, left)) = self.slice_at(at - head_bytes) else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -175,12 +179,13 @@ impl VirtualMp4 {
                 }
                 SliceSource::File { file, offset } => {
                     let source = sample_reader::source(&self.assembly, file)?;
-                    let opened = match open.take() {
-                        Some((number, opened)) if number == file => opened,
-                        _ => open_source(source)?,
-                    };
-                    copy_from(source, &opened, offset + skipped, length, out)?;
-                    open = Some((file, opened));
+                    if !open.iter().any(|(number, _)| *number == file) {
+                        open.truncate(MOST_OPEN - 1);
+                        open.push_front((file, open_source(source)?));
+                    }
+                    let found = open.iter().find(|(number, _)| *number == file);
+                    let (_, opened) = found.ok_or(io::ErrorKind::NotFound)?;
+                    copy_from(source, opened, offset + skipped, length, out)?;
                 }
             }
             at += length;
