@@ -199,7 +199,7 @@ fn set_environment(credentials: &Credentials) {
     let secret = credentials.secret_access_key.expose();
     // SAFETY: glibc's setenv is safe beside other setenv and, from C, not beside getenv. This is
     // once, in the state change to READY, because the pipeline's owner asked for it by
-    // `delivery=environment`; the property's documentation says so.
+    // `delivery=environment`; docs/credentials.md says what that takes.
     unsafe {
         std::env::set_var("AWS_ACCESS_KEY_ID", &credentials.access_key_id);
         std::env::set_var("AWS_SECRET_ACCESS_KEY", secret);
