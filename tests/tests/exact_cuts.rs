@@ -2,11 +2,13 @@
 //! A cut holds exactly the frames of its range: whatever the codec, the order of its pictures, the
 //! container and the kind of cut, at every border and at hundreds of places by chance.
 
-use gstsegmenter::cut::{self, FrameCache, Type};
+use std::ops::Range;
+
+use gstsegmenter::cut::{self, FrameCache, Gaps, Type};
 use tests::clips::Clip;
 use tests::cutting::archived::{Archived, Container};
 use tests::cutting::judge::Output;
-use tests::cutting::played::by_gstreamer;
+use tests::cutting::played::{by_ffmpeg, by_gstreamer};
 use tests::cutting::proof::{every_cut_is_exact, request, write};
 use tests::cutting::ranges::Wanted;
 
@@ -92,6 +94,35 @@ exact! {
     h264_with_open_gops_in_ts_rough_to_ts: SmallH264Open in Ts, Rough to Ts;
     h265_in_ts_rough_to_ts: SmallH265 in Ts, Rough to Ts;
     h265_with_open_gops_in_ts_rough_to_ts: SmallH265Open in Ts, Rough to Ts;
+}
+
+const PICTURE_NS: i64 = 40_000_000;
+
+#[test]
+fn time_between_ranges_stays_if_it_is_to_be_kept() {
+    let archived = Archived::new(Clip::SmallH264B, Container::Mp4);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The first one ends between pictures that need one that is shown later.
+    let (first, second) = (32..90, 110..170);
+    let between = |range: &Range<usize>| (archived.time(range.start), archived.time(range.end));
+    let cache = FrameCache::default();
+    for kind in [Type::Smart, Type::Copy, Type::Full] {
+        let wanted = Wanted {
+            name: "two ranges".to_owned(),
+            ranges: vec![between(&first), between(&second)],
+        };
+        let mut request = request(&wanted, kind);
+        request.gaps = Gaps::Keep;
+        let cut = cut::compose(&archived.archive, &cache, &request, &Default::default());
+        let path = folder.path().join(format!("{kind}.mp4"));
+        write(cut.expect("a cut"), Output::Mp4, &path).expect("a file");
+        let played = by_ffmpeg(&[path], folder.path()).remove(0);
+        assert_eq!(played.said, "", "{kind}");
+        let numbers = first.clone().chain(second.clone());
+        let times = numbers.map(|number| i64::try_from(number - first.start).expect("few"));
+        let times: Vec<i64> = times.map(|number| number * PICTURE_NS).collect();
+        assert_eq!(played.picture_times_ns, times, "{kind}");
+    }
 }
 
 /// What docs/cut.md says of GStreamer 1.22. Where this fails, it has learned better: then the proof

@@ -74,7 +74,10 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         let held = pictures_of(footage, clip);
         let first = self.track.samples.len();
         let shift = match kind {
-            Type::Copy => self.after(planned),
+            Type::Copy => {
+                self.stand_until(at);
+                self.after(planned)
+            }
             _ => at.saturating_sub(planned.plan.first_pts),
         };
         let frames = planned.plan.pieces.iter().map(Piece::frames).sum();
@@ -104,7 +107,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             let gap = gap(self.track.timescale);
             let samples = self.track.samples.get_mut(first..).unwrap_or_default();
             squeeze(samples, &shown, gap);
-            self.edit(planned, at, shift);
+            self.edit(planned, shift);
         }
     }
 
@@ -229,12 +232,10 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     /// By how much a clip is moved to follow on what is there. Edits show it at its place, so here
     /// it only must not get into the way of another.
     fn after(&self, planned: &Planned) -> i64 {
-        let ends = self
-            .track
-            .samples
-            .iter()
-            .map(|sample| sample.pts + i64::from(sample.duration));
-        let Some(end) = ends.max() else {
+        let samples = self.track.samples.iter();
+        let ends = samples.map(|sample| sample.pts + i64::from(sample.duration));
+        let edits = self.track.edits.iter().filter_map(Edit::end);
+        let Some(end) = ends.chain(edits).max() else {
             return -planned.plan.first_pts;
         };
         let numbers = planned.plan.pieces.iter().flat_map(|piece| match piece {
@@ -249,15 +250,26 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         end.saturating_sub(start)
     }
 
-    /// Shows a clip from `at` on.
-    fn edit(&mut self, planned: &Planned, at: i64, shift: i64) {
+    /// Has the last picture stand until `at`, where time is kept that is missing. An empty edit in
+    /// between ffmpeg does not understand.
+    fn stand_until(&mut self, at: i64) {
         let shown = i64::try_from(self.track.presented_ticks()).unwrap_or(i64::MAX);
-        if at > shown {
-            self.track.edits.push(Edit {
-                pts: None,
-                ticks: at.abs_diff(shown),
-            });
+        let gap = at.saturating_sub(shown);
+        let Some(last) = self.track.edits.last_mut().filter(|_| gap > 0) else {
+            return;
+        };
+        let end = last.end().unwrap_or(i64::MAX);
+        last.ticks = last.ticks.saturating_add(gap.unsigned_abs());
+        // What is hidden behind it stays there.
+        for sample in &mut self.track.samples {
+            if sample.pts >= end {
+                sample.pts = sample.pts.saturating_add(gap);
+            }
         }
+    }
+
+    /// Shows a clip.
+    fn edit(&mut self, planned: &Planned, shift: i64) {
         let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
         self.track.edits.push(Edit {
             pts: Some(planned.plan.first_pts.saturating_add(shift)),

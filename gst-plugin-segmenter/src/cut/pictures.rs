@@ -188,18 +188,26 @@ fn plan_all(
 }
 
 /// The time from the first picture of the first segment that shows something of a range to the last
-/// picture of the last.
+/// picture of the last. What is shown before a segment's own keyframe is decoded from the segment
+/// before.
 fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) {
     let wanted = held
         .iter()
         .filter(|held| (from..to).contains(&held.frame.utc));
+    let shown_first = wanted.clone().map(|held| held.frame.utc).min();
     let files: Vec<u32> = wanted.map(|held| held.file).collect();
-    let (first, last) = (files.iter().min(), files.iter().max());
-    let start = held.iter().find(|held| Some(&held.file) == first);
+    let keyframe = |file: u32| held.iter().find(|held| held.file == file);
+    let first = files.iter().min().and_then(|file| keyframe(*file));
+    let leans = |first: &ClipFrame| shown_first.is_some_and(|shown| shown < first.frame.utc);
+    let before = first.filter(|first| leans(first)).and_then(|first| {
+        let earlier = held.iter().map(|held| held.file);
+        keyframe(earlier.filter(|file| *file < first.file).max()?)
+    });
+    let last = files.iter().max();
     let shown_last = held.iter().filter(|held| Some(&held.file) == last);
     let end = shown_last.map(|held| held.frame.utc).max();
     (
-        start.map_or(from, |held| held.frame.utc),
+        before.or(first).map_or(from, |held| held.frame.utc),
         end.map_or(to, |end| end + 1),
     )
 }

@@ -143,6 +143,13 @@ pub struct Edit {
     pub ticks: u64,
 }
 
+impl Edit {
+    /// The presentation time of the samples at which it ends; `None` if nothing is presented.
+    pub fn end(&self) -> Option<i64> {
+        Some(self.pts?.saturating_add_unsigned(self.ticks))
+    }
+}
+
 impl Assembly {
     /// The parts of a sample.
     pub fn parts_of(&self, sample: &AssemblySample) -> &[Part] {

@@ -168,12 +168,9 @@ impl Clip {
 
 /// What each edit shows, if pictures are hidden; nothing if all are shown.
 fn clips(track: &AssemblyTrack) -> Vec<Clip> {
-    let edits = track
-        .edits
-        .iter()
-        .filter_map(|edit| Some((edit.pts?, edit.ticks)));
+    let edits = track.edits.iter();
     let shown: Vec<Range<i64>> = edits
-        .map(|(start, ticks)| start..start.saturating_add_unsigned(ticks))
+        .filter_map(|edit| Some(edit.pts?..edit.end()?))
         .collect();
     let is_shown = |sample: &AssemblySample| shown.iter().any(|shown| shown.contains(&sample.pts));
     let hides = !shown.is_empty() && !track.samples.iter().all(is_shown);
