@@ -15,6 +15,8 @@ pub mod kvssink;
 pub mod moto;
 pub mod pace;
 pub mod pki;
+pub mod protected;
 pub mod recording;
 pub mod runner;
+pub mod short_lived;
 pub mod web;

@@ -10,7 +10,7 @@ use gst::prelude::*;
 use super::bus::{self, Meaning};
 use super::closing;
 use super::flow::{Counters, Totals};
-use super::protocol::{ArchiveStats, Event, Failure, Flow, Token};
+use super::protocol::{ArchiveStats, Class, Event, Failure, Flow, Token};
 use super::stdio::Reporter;
 use super::tokens::Tokens;
 use crate::config;
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
                 if is_disk_full(message) {
                     self.reporter.send(&Event::DiskFull);
                 }
-                Some(End::Failed(failure))
+                Some(End::Failed(self.reconsidered(failure)))
             }
             Meaning::Latency => {
                 let _ = self.pipeline.recalculate_latency();
@@ -197,6 +197,15 @@ impl<'a> Session<'a> {
                 let _ = self.pipeline.set_state(state);
                 None
             }
+        }
+    }
+
+    /// A refusal where there is a token that is renewed means that its time was over: the next
+    /// attempt has another, and need not wait.
+    fn reconsidered(&self, failure: Failure) -> Failure {
+        match failure.class {
+            Class::Refused if !self.job.tokens.is_empty() => Failure::passing(failure.message),
+            _ => failure,
         }
     }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The access tokens that a pipeline's texts and headers hold, and their renewal while it plays.
 //!
-//! Texts take the token that is there when the pipeline is built. An HTTP source asks with the
-//! newest at each request: it makes a new one whenever a connection breaks and it goes on where
-//! it was, and an adaptive stream makes one for each piece. So a server that ends connections
-//! with the tokens they were opened with costs nothing. `souphttpsrc` reads its headers without a
-//! lock on its streaming thread, so they are changed on that very thread.
+//! Texts take the token that is there when the pipeline is built. The headers of an HTTP source
+//! follow the renewals: what it asks for anew it asks for with the newest token. Only a connection
+//! that broke off is taken up again by `souphttpsrc` with the very request that opened it, the old
+//! token included; a server that refuses that makes the pipeline start again, with the new token.
+//! `souphttpsrc` reads its headers without a lock on its streaming thread, so they are changed on
+//! that very thread.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
