@@ -305,25 +305,24 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
 /// not come: GStreamer's decoders give each picture its usual length, and show what reaches into
 /// the edit.
 fn squeeze(samples: &mut [AssemblySample], shown: &Range<i64>, gap: i64) {
-    let mut times: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
-    times.sort_unstable();
-    let before = times.partition_point(|pts| *pts < shown.start);
-    let behind = times.partition_point(|pts| *pts < shown.end);
+    let is_hidden = |pts: &i64| !shown.contains(pts);
+    let times = samples.iter().map(|sample| sample.pts);
+    let mut hidden: Vec<i64> = times.filter(is_hidden).collect();
+    hidden.sort_unstable();
+    let before = hidden.partition_point(|pts| *pts < shown.start);
     let durations = samples.iter().map(|sample| i64::from(sample.duration));
-    let length = durations.max().unwrap_or(0);
+    let last = shown.start.saturating_sub(durations.max().unwrap_or(0));
     let count = |places: usize| i64::try_from(places).unwrap_or(0).saturating_mul(gap);
     for sample in samples {
-        let place = times.partition_point(|pts| *pts < sample.pts);
-        let pts = if place < before {
-            let last = shown.start.saturating_sub(length);
-            last.saturating_sub(count(before - place))
-        } else if place >= behind {
-            shown.end.saturating_add(count(place - behind))
-        } else {
+        if !is_hidden(&sample.pts) {
             continue;
+        }
+        let place = hidden.partition_point(|pts| *pts < sample.pts);
+        sample.pts = match place.checked_sub(before) {
+            Some(behind) => shown.end.saturating_add(count(behind)),
+            None => last.saturating_sub(count(before - place)),
         };
-        sample.pts = pts;
-        sample.dts = pts;
+        sample.dts = sample.pts;
         sample.duration = u32::try_from(gap).unwrap_or(1);
     }
 }

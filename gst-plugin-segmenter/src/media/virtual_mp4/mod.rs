@@ -235,12 +235,11 @@ fn head(
     let mut buf = Vec::new();
     file_type(assembly).encode(&mut buf)?;
     let media_header = media_header(layout.bytes);
-    // The places of the samples follow from the length of what tells them, so that is made twice.
-    let start = buf.len();
-    moov::encode(&mut buf, &assembly.tracks, times, layout, created, 0)?;
+    let places = moov::encode(&mut buf, &assembly.tracks, times, layout, created)?;
     let media_at = (buf.len() + media_header.len()) as u64;
-    buf.truncate(start);
-    moov::encode(&mut buf, &assembly.tracks, times, layout, created, media_at)?;
+    for places in places {
+        places.shift(&mut buf, media_at);
+    }
     buf.extend_from_slice(&media_header);
     Ok(buf)
 }

@@ -18,19 +18,45 @@ use crate::utc::UtcNs;
 /// Size and kind, then the fixed fields of a visual sample entry (§12.1.3).
 const VISUAL_ENTRY_BYTES: usize = 8 + 78;
 
-/// Writes the `moov`; the media's first byte will be byte `media_at` of the file.
+/// Where the places of a track's runs stand in the head: the last bytes of `stco` or `co64`.
+pub struct Places {
+    start: usize,
+    end: usize,
+    is_large: bool,
+}
+
+impl Places {
+    /// Where the media begins is known when the head is: by so much all places lie behind.
+    pub fn shift(&self, head: &mut [u8], by: u64) {
+        let places = head.get_mut(self.start..self.end).unwrap_or_default();
+        if self.is_large {
+            let (places, _) = places.as_chunks_mut::<8>();
+            for place in places {
+                *place = u64::from_be_bytes(*place).saturating_add(by).to_be_bytes();
+            }
+        } else {
+            let (places, _) = places.as_chunks_mut::<4>();
+            let by = u32::try_from(by).unwrap_or(u32::MAX);
+            for place in places {
+                *place = u32::from_be_bytes(*place).saturating_add(by).to_be_bytes();
+            }
+        }
+    }
+}
+
+/// Writes the `moov` as if the media began the file; returns where that is to be put right.
 pub fn encode(
     buf: &mut Vec<u8>,
     tracks: &[AssemblyTrack],
     times: &[Times],
     layout: &Layout,
     created: UtcNs,
-    media_at: u64,
-) -> BoxResult {
+) -> mp4_atom::Result<Vec<Places>> {
     let timescale = movie_timescale(tracks);
     let presented = |track: &AssemblyTrack| rescale(track.presented_ticks(), track, timescale);
     let duration = tracks.iter().map(presented).max().unwrap_or(0);
     let created = creation_time(created);
+    let mut places = Vec::with_capacity(tracks.len());
     buf.encode_atom(b"moov", |buf| {
         Mvhd {
             creation_time: created,
@@ -55,12 +81,14 @@ pub fn encode(
                 }
                 media(buf, track, media_ticks(track, times), created, |buf| {
                     sample_tables(buf, track, times)?;
-                    offsets.places(buf, media_at)
+                    places.push(offsets.places(buf)?);
+                    Ok(())
                 })
             })?;
         }
         Ok(())
-    })
+    })?;
+    Ok(places)
 }
 
 /// That of the first track, which is the pictures' if there are any: their edits come out exact.
@@ -269,8 +297,8 @@ fn composition_to_decoding(track: &AssemblyTrack, times: &Times) -> Cslg {
 }
 
 impl super::layout::TrackLayout {
-    /// `stsc` and the places of the runs (§8.7.4, §8.7.5).
-    fn places(&self, buf: &mut Vec<u8>, media_at: u64) -> BoxResult {
+    /// `stsc` and the places of the runs (§8.7.4, §8.7.5), counted from the start of the media.
+    fn places(&self, buf: &mut Vec<u8>) -> mp4_atom::Result<Places> {
         let mut entries: Vec<StscEntry> = Vec::new();
         for (run, number) in self.runs.iter().zip(1..) {
             let entry = StscEntry {
@@ -287,17 +315,20 @@ impl super::layout::TrackLayout {
             }
         }
         Stsc { entries }.encode(buf)?;
-        let offsets = self.runs.iter().map(|run| media_at + run.at);
-        if self.is_large {
-            Co64 {
-                entries: offsets.collect(),
-            }
-            .encode(buf)
+        let offsets = self.runs.iter().map(|run| run.at);
+        let bytes_each = if self.is_large {
+            let entries = offsets.collect();
+            Co64 { entries }.encode(buf)?;
+            8
         } else {
-            Stco {
-                entries: offsets.map(|at| at as u32).collect(),
-            }
-            .encode(buf)
-        }
+            let entries = offsets.map(|at| at as u32).collect();
+            Stco { entries }.encode(buf)?;
+            4
+        };
+        Ok(Places {
+            start: buf.len() - bytes_each * self.runs.len(),
+            end: buf.len(),
+            is_large: self.is_large,
+        })
     }
 }
