@@ -15,7 +15,7 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 work=$here/../../target/fuzz
 cargo=${CARGO:-cargo}
 host=$(rustc -vV | sed -n 's/^host: //p')
-[ $# -gt 0 ] || set -- fmp4 segment_name ts
+[ $# -gt 0 ] || set -- fmp4 plan restart segment_name ts
 
 cd "$here"
 "$cargo" run --quiet --target-dir "$work" --bin seeds -- "$work/seeds"

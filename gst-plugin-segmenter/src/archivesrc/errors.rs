@@ -18,10 +18,9 @@ pub fn settings(text: &str) -> gst::ErrorMessage {
 pub fn cut(error: &CutError) -> gst::ErrorMessage {
     let text = error.to_string();
     match error {
-        CutError::NoRange
-        | CutError::EndBeforeStart { .. }
-        | CutError::UnknownType(_)
-        | CutError::TooLong { .. } => settings(&text),
+        CutError::NoRange | CutError::EndBeforeStart { .. } | CutError::TooLong { .. } => {
+            settings(&text)
+        }
         CutError::Holes(_) | CutError::Nothing { .. } | CutError::NoFrame { .. } => {
             gst::error_msg!(gst::ResourceError::NotFound, ("{text}"))
         }

@@ -85,7 +85,7 @@ fn set(settings: &mut Settings, key: &str, value: String) -> Result<(), String> 
         "type" => {
             let kind: cut::Type = value
                 .parse()
-                .map_err(|error: cut::CutError| error.to_string())?;
+                .map_err(|error: cut::UnknownType| error.to_string())?;
             settings.kind = kind.into();
         }
         "allow-holes" => {

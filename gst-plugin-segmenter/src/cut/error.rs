@@ -24,9 +24,6 @@ pub enum CutError {
         /// As given.
         end: UtcNs,
     },
-    /// No such type.
-    #[error("{0:?} is not a type of cut; smart, copy, rough and full are")]
-    UnknownType(String),
     /// Something is missing, and that was not allowed.
     #[error(
         "the range has {}: {}; allow holes to have what there is", count(.0), Holes(.0)

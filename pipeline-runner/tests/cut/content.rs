@@ -4,23 +4,14 @@
 use std::fs;
 
 use gstsegmenter::archive::Container;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::material::TestArchive;
-use crate::support::{Cutting, FRAMES, WHOLE, on_a_terminal, pictures, range, source_pictures};
+use crate::support::{
+    Cutting, FRAMES, WHOLE, cut, on_a_terminal, pictures, range, source_pictures,
+};
 
 const BOTH: [Container; 2] = [Container::Mp4, Container::Ts];
 const SECOND_NS: i64 = 1_000_000_000;
-
-/// Cuts to `a.mp4`, and returns what was said of it as JSON.
-#[track_caller]
-fn cut(cutting: &Cutting, arguments: &[&str]) -> Value {
-    let to = ["--output", "a.mp4", "--force", "--json"];
-    let answer = cutting.run(&[arguments, &to].concat());
-    let json = answer.json_with_code(0);
-    assert_eq!(answer.err, "");
-    json
-}
 
 /// Asserts that these ranges of frames, and nothing else, are seen.
 #[track_caller]
@@ -141,65 +132,6 @@ fn several_ranges_are_joined_in_the_order_given() {
             assert_eq!(json["duration_ns"], 3 * SECOND_NS, "{kind}");
         }
     }
-}
-
-/// An archive without its second segment.
-fn with_a_hole() -> Cutting {
-    let archive = TestArchive::recorded(Container::Mp4);
-    fs::remove_file(&archive.segments()[1]).expect("it is removed");
-    Cutting::of(archive)
-}
-
-#[test]
-fn a_hole_is_refused_with_its_times_unless_it_is_allowed() {
-    let cutting = with_a_hole();
-    for kind in ["copy", "smart", "rough", "full"] {
-        let arguments = [&WHOLE[..], &["--type", kind, "--output", "a.mp4"]].concat();
-        let hole = "2026-11-20T10:31:08.25Z to 2026-11-20T10:31:10.25Z";
-        cutting.refuses(1, &arguments, &["a hole", hole, "--allow-holes"]);
-    }
-    let json = cut(
-        &cutting,
-        &[&WHOLE[..], &["--allow-holes", "--type", "copy"]].concat(),
-    );
-    assert_eq!(
-        json["holes"],
-        json!([{
-            "start": "2026-11-20T10:31:08.25Z",
-            "end": "2026-11-20T10:31:10.25Z",
-            "duration_ns": 2 * SECOND_NS,
-        }])
-    );
-    assert_eq!(json["frames"]["copied"], 100);
-    assert_eq!(json["duration_ns"], 4 * SECOND_NS);
-    assert_eq!(pictures(&cutting.path("a.mp4")).len(), 100);
-}
-
-#[test]
-fn the_time_of_a_hole_is_kept_if_asked() {
-    let cutting = with_a_hole();
-    let arguments = [&WHOLE[..], &["--allow-holes", "--gaps", "keep"]].concat();
-    let json = cut(&cutting, &[&arguments[..], &["--type", "copy"]].concat());
-    assert_eq!(json["duration_ns"], 6 * SECOND_NS);
-    assert_eq!(json["frames"]["copied"], 100);
-}
-
-#[test]
-fn people_are_told_what_was_written_and_what_is_missing() {
-    let cutting = with_a_hole();
-    let arguments = ["--allow-holes", "--type", "copy", "--output", "a.mp4"];
-    let answer = cutting.run(&[&WHOLE[..], &arguments].concat());
-    assert_eq!(answer.with_code(0), "");
-    let lines: Vec<&str> = answer.err.lines().collect();
-    let [written, missing] = lines[..] else {
-        panic!("{answer:?}");
-    };
-    let times = "a.mp4: 2026-11-20T10:31:06.25Z to 2026-11-20T10:31:12.25Z (4s), 100 frames, ";
-    assert!(written.starts_with(times), "{written}");
-    assert_eq!(
-        missing,
-        "missing: 2026-11-20T10:31:08.25Z to 2026-11-20T10:31:10.25Z (2s)"
-    );
 }
 
 #[test]

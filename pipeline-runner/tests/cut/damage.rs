@@ -10,7 +10,15 @@ use crate::material::{TestArchive, alter, rename};
 use crate::support::{Cutting, WHOLE};
 
 const BOTH: [Container; 2] = [Container::Mp4, Container::Ts];
-const KINDS: [&str; 4] = ["copy", "smart", "rough", "full"];
+/// Every kind of cut, and where to.
+const WAYS: [(&str, &str); 6] = [
+    ("copy", "a.mp4"),
+    ("smart", "a.mp4"),
+    ("rough", "a.mp4"),
+    ("full", "a.mp4"),
+    ("smart", "a.ts"),
+    ("rough", "a.ts"),
+];
 
 /// Cuts the damaged recording in every way, and asserts that each ends well.
 fn survives(what: &str, damage: impl Fn(&Path)) {
@@ -18,10 +26,10 @@ fn survives(what: &str, damage: impl Fn(&Path)) {
         let archive = TestArchive::recorded(container);
         damage(&archive.segments()[1]);
         let cutting = Cutting::of(archive);
-        for kind in KINDS {
+        for (kind, output) in WAYS {
             for holes in [&[][..], &["--allow-holes"]] {
-                let arguments = ["--type", kind, "--output", "a.mp4", "--force"];
-                let arguments = [&WHOLE[..], &arguments, holes].concat();
+                let arguments = ["--force", "--type", kind, "--output", output];
+                let arguments = [&WHOLE[..], holes, &arguments].concat();
                 ends_well(&cutting, &arguments, &format!("{what}, {container:?}"));
             }
         }
@@ -33,11 +41,13 @@ fn survives(what: &str, damage: impl Fn(&Path)) {
 fn ends_well(cutting: &Cutting, arguments: &[&str], what: &str) {
     let answer = cutting.run(arguments);
     let about = format!("{what}: {arguments:?}: {answer:?}");
+    let output = *arguments.last().expect("where to is said last");
     match answer.code {
         Some(0) => {
-            assert!(answer.err.starts_with("a.mp4: "), "{about}");
-            assert_eq!(cutting.names(), ["a.mp4"], "{about}");
-            fs::remove_file(cutting.path("a.mp4")).expect("it is removed");
+            let said = format!("{output}: ");
+            assert!(answer.err.starts_with(&said), "{about}");
+            assert_eq!(cutting.names(), [output], "{about}");
+            fs::remove_file(cutting.path(output)).expect("it is removed");
         }
         Some(1) => {
             assert!(answer.err.starts_with("error: "), "{about}");
@@ -86,8 +96,8 @@ fn a_segment_with_flipped_bits() {
             }
         });
         let cutting = Cutting::of(archive);
-        let kind = KINDS[round % KINDS.len()];
-        let arguments = ["--type", kind, "--output", "a.mp4", "--allow-holes"];
+        let (kind, output) = WAYS[round % WAYS.len()];
+        let arguments = ["--allow-holes", "--type", kind, "--output", output];
         let arguments = [&WHOLE[..], &arguments].concat();
         ends_well(
             &cutting,

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use gstsegmenter::archive::Container;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use serde_json::Value;
 
 use crate::material::{Answer, TestArchive, pipeline_runner};
 
@@ -220,4 +221,14 @@ pub fn at(second: &str) -> String {
 /// The arguments for a range, from second to second.
 pub fn range(start: &str, end: &str) -> [String; 2] {
     ["--range".to_owned(), format!("{},{}", at(start), at(end))]
+}
+
+/// Cuts to `a.mp4`, and returns what was said of it as JSON.
+#[track_caller]
+pub fn cut(cutting: &Cutting, arguments: &[&str]) -> Value {
+    let to = ["--output", "a.mp4", "--force", "--json"];
+    let answer = cutting.run(&[arguments, &to].concat());
+    let json = answer.json_with_code(0);
+    assert_eq!(answer.err, "");
+    json
 }

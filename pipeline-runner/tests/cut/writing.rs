@@ -126,6 +126,15 @@ fn a_full_disk_is_one_clear_error_and_leaves_nothing() {
                 cutting.refuses(1, &arguments, &["No space left", output]);
             }
             assert_eq!(fs::read(&path).expect("a file"), b"precious");
+            let arguments = ["--type", "full", "--output", "-"];
+            let mut command = cutting.command(&[&WHOLE[..], &arguments].concat());
+            let answer = command.env("TMPDIR", disk.path()).output();
+            let answer = Answer::of(answer.expect("it runs"));
+            let error = answer.error_with_code(1);
+            let folder = disk.path().display().to_string();
+            for word in ["No space left", &folder, "TMPDIR"] {
+                assert!(error.contains(word), "{error}");
+            }
         },
     );
 }

@@ -4,6 +4,7 @@
 
 #[path = "../../../gst-plugin-segmenter/src/archive/mod.rs"]
 pub mod archive;
+pub mod cut;
 #[path = "../../../gst-plugin-segmenter/src/media/mod.rs"]
 pub mod media;
 #[path = "../../../gst-plugin-segmenter/src/utc.rs"]

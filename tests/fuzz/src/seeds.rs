@@ -26,6 +26,10 @@ fn main() {
 fn write(folder: &Path) -> io::Result<()> {
     let segment = segment().map_err(io::Error::other)?;
     write_seed(folder, "fmp4", "two-tracks", &segment)?;
+    write_seed(folder, "plan", "pyramid", PYRAMID)?;
+    write_seed(folder, "plan", "open-gops", OPEN_GOPS)?;
+    write_seed(folder, "restart", "cabac", &restart(OPEN_KEYFRAME, CABAC))?;
+    write_seed(folder, "restart", "cavlc", &restart(OPEN_KEYFRAME, CAVLC))?;
     write_seed(folder, "ts", "three-frames", &transport_stream())?;
     write_seed(folder, "ts", "every-codec", &every_codec())?;
     for (seed, name) in [
@@ -48,6 +52,23 @@ fn write_seed(folder: &Path, target: &str, name: &str, seed: &[u8]) -> io::Resul
     let folder = folder.join(target);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(name), seed)
+}
+
+/// A kind of cut, a range, then a picture each (see the target): a kind and how much later than its
+/// turn it is shown.
+const PYRAMID: &[u8] = b"\x01\x02\x09\x00\x34\x14\x03\x03\x00\x34\x14\x03\x03\x00\x24\x14";
+const OPEN_GOPS: &[u8] = b"\x00\x03\x0a\x00\x34\x14\x03\x03\x31\x14\x03\x03\x32\x14\x03\x03\x24";
+
+/// A second of 32x16 pixels by x264: open GOPs of eight pictures, references kept in a pyramid.
+const CABAC: &[u8] = include_bytes!("../material/open-gops-cabac.h264");
+const CAVLC: &[u8] = include_bytes!("../material/open-gops-cavlc.h264");
+
+/// The second keyframe, in decoding order: three B-frames and a P-frame are before it.
+const OPEN_KEYFRAME: u8 = 5;
+
+/// What is to be begun at this picture.
+fn restart(entry: u8, stream: &[u8]) -> Vec<u8> {
+    [&[4, entry], stream].concat()
 }
 
 /// Two chunks of one video and one audio track.

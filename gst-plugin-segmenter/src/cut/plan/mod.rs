@@ -121,8 +121,10 @@ struct Shot<'a> {
 
 impl<'a> Shot<'a> {
     fn new(frames: &'a [Frame], from: UtcNs, to: UtcNs) -> Option<Self> {
-        let decodable = frames.iter().find(|frame| frame.kind.is_entry())?.pts;
-        let numbered = frames.iter().zip(0_u32..);
+        // What is before the first keyframe, in either order, cannot be decoded.
+        let entry = frames.iter().position(|frame| frame.kind.is_entry())?;
+        let decodable = frames.get(entry)?.pts;
+        let numbered = frames.iter().zip(0_u32..).skip(entry);
         let wanted =
             numbered.filter(|(frame, _)| (from..to).contains(&frame.utc) && frame.pts >= decodable);
         let mut shown: Vec<u32> = wanted.map(|(_, number)| number).collect();
@@ -158,11 +160,13 @@ impl<'a> Shot<'a> {
         }
     }
 
-    /// The last keyframe from which picture `number` can be decoded: one that is not shown later,
-    /// else the picture leans on what was before it.
-    fn decoding_start(&self, number: u32) -> u32 {
-        let pts = self.pts(number);
-        let until = self.frames.get(..=number as usize).unwrap_or(self.frames);
+    /// The last keyframe from which these pictures can be decoded, given in the order of showing:
+    /// one that is neither decoded nor shown later than any, else that one leans on what was before
+    /// the keyframe.
+    fn decoding_start(&self, numbers: &[u32]) -> u32 {
+        let pts = numbers.first().map_or(0, |first| self.pts(*first));
+        let earliest = numbers.iter().min().map_or(0, |number| *number as usize);
+        let until = self.frames.get(..=earliest).unwrap_or(self.frames);
         let start = until
             .iter()
             .rposition(|frame| frame.kind.is_entry() && frame.pts <= pts);
@@ -179,7 +183,7 @@ impl<'a> Shot<'a> {
     /// Decodes what the pictures `from` to `to` in the order of showing need, and encodes them.
     fn encode(&self, from: usize, to: usize) -> Piece {
         let keep = self.shown.get(from..to).unwrap_or_default().to_vec();
-        let start = keep.first().map_or(0, |first| self.decoding_start(*first));
+        let start = self.decoding_start(&keep);
         let end = keep.iter().max().map_or(0, |last| *last as usize + 1);
         let mut wanted = keep.clone();
         wanted.sort_unstable();
@@ -222,7 +226,7 @@ impl<'a> Shot<'a> {
 
     /// From the first picture on, which is a keyframe where the range is one of whole segments.
     fn copy_all(&self) -> Piece {
-        let start = self.decoding_start(self.first());
+        let start = self.decoding_start(&self.shown);
         let end = self.shown.iter().max().map_or(0, |last| *last as usize + 1);
         let kind = self
             .frame(start)
@@ -235,7 +239,7 @@ impl<'a> Shot<'a> {
 
     /// From the keyframe before the first picture to the last that any picture needs.
     fn copy_with_lead_in(&self, abilities: Abilities) -> Piece {
-        let mut start = self.decoding_start(self.first());
+        let mut start = self.decoding_start(&self.shown);
         if !abilities.restarts_open_gop {
             // Where nothing can be made of a recovery point, decoders do best from an IDR on.
             let until = self.frames.get(..=start as usize).unwrap_or_default();

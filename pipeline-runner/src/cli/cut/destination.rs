@@ -117,6 +117,18 @@ impl Destination {
             None => text::clean(&error.to_string()),
         })
     }
+
+    /// What to say of an error while pictures that are encoded are put aside: beside the output, or
+    /// where temporary files go if it has no folder.
+    pub(super) fn not_put_aside(&self, error: &io::Error) -> Failure {
+        match (&self.target, error.raw_os_error()) {
+            (None, Some(_)) => Failure::Message(format!(
+                "cannot put aside what is encoded in {}: {error}; TMPDIR names another folder",
+                text::path(&std::env::temp_dir())
+            )),
+            _ => self.not_written(error),
+        }
+    }
 }
 
 impl Drop for Destination {

@@ -56,7 +56,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let cut = cut::compose(&archive, &FrameCache::default(), &request, &args.options()).map_err(
         |error| match error {
             // Of what is put aside beside the output; segments that cannot be read are holes.
-            CutError::Io(error) => destination.not_written(&error),
+            CutError::Io(error) => destination.not_put_aside(&error),
             error => explain(&error, &archive, &request),
         },
     )?;
