@@ -105,7 +105,7 @@ fn holes_at_the_start_in_the_middle_and_at_the_end_are_all_told() {
         let told = holes.map(|(from, to)| format!("{} to {}", at(from), at(to)));
         let words: Vec<&str> = told.iter().map(String::as_str).collect();
         for way in WAYS {
-            let arguments = [&[&option, &value][..], &way.each_ref().map(|word| *word)].concat();
+            let arguments = [&[&*option, &*value][..], &way].concat();
             cutting.refuses(1, &arguments, &[&["3 holes"][..], &words].concat());
         }
         let json = cut(&cutting, &[&option, &value, "--allow-holes"]);
@@ -180,7 +180,6 @@ fn what_a_cut_off_segment_lacks_is_a_hole_to_the_frame() {
                 let json = cut(&cutting, &arguments);
                 let shown = pictures(&cutting.path("a.mp4")).len();
                 let shown_ns = i64::try_from(shown).expect("few") * FRAME_NS;
-                assert_eq!(json["duration_ns"], shown_ns, "{json}");
                 assert_eq!(shown_ns + missing_ns(&json), whole_ns, "{json}");
             }
         }

@@ -126,6 +126,7 @@ fn a_full_disk_is_one_clear_error_and_leaves_nothing() {
                 cutting.refuses(1, &arguments, &["No space left", output]);
             }
             assert_eq!(fs::read(&path).expect("a file"), b"precious");
+            fs::write(disk.path().join("more"), vec![0; 48 << 10]).expect("room for more");
             let arguments = ["--type", "full", "--output", "-"];
             let mut command = cutting.command(&[&WHOLE[..], &arguments].concat());
             let answer = command.env("TMPDIR", disk.path()).output();
