@@ -243,9 +243,11 @@ impl<'a> Shot<'a> {
         if !abilities.restarts_open_gop {
             // Where nothing can be made of a recovery point, decoders do best from an IDR on.
             let until = self.frames.get(..=start as usize).unwrap_or_default();
-            let idr = until
-                .iter()
-                .rposition(|frame| frame.kind.is_entry() && frame.kind != FrameKind::OpenGop);
+            let shown = self.pts(self.first());
+            let idr = until.iter().rposition(|frame| {
+                let is_idr = frame.kind.is_entry() && frame.kind != FrameKind::OpenGop;
+                is_idr && frame.pts <= shown
+            });
             start = idr.and_then(|idr| u32::try_from(idr).ok()).unwrap_or(start);
         }
         let end = self.shown.iter().max().map_or(0, |last| *last as usize + 1);

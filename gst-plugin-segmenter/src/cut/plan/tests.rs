@@ -214,6 +214,17 @@ fn copying_begins_at_the_keyframe_before_and_ends_with_what_is_needed() {
 }
 
 #[test]
+fn where_recovery_points_start_nothing_copying_begins_with_what_is_shown_first() {
+    let unable = Abilities {
+        restarts_open_gop: false,
+    };
+    let copied = |structure| said(structure, 4, 5, Type::Copy, unable);
+    assert_eq!(copied("I0 P1 O3 b2 P4"), "copy 0 1 3 2 4; shows 4 to 5");
+    // That IDR is shown last: what is shown from it on is not what is asked for.
+    assert_eq!(copied("O2 P3 I6 O4 P5"), "copy restart 4; shows 4 to 5");
+}
+
+#[test]
 fn a_full_cut_encodes_everything_and_decodes_no_more_than_it_needs() {
     assert_eq!(
         said(PYRAMID, 6, 9, Type::Full, ABLE),
