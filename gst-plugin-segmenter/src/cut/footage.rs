@@ -103,7 +103,7 @@ impl Footage {
             };
             match cache.frames(&segment) {
                 Ok(indexed) => {
-                    if !joins || is_broken {
+                    if !joins || is_broken || self.ends_before(from) {
                         self.clips.push(Clip {
                             from,
                             ..Clip::default()
@@ -177,6 +177,13 @@ impl Footage {
             }
         }
         Ok(())
+    }
+
+    /// Whether the last segment has less than its name promises, so that what begins at `from` does
+    /// not follow on it.
+    fn ends_before(&self, from: UtcNs) -> bool {
+        let last = self.clips.last().and_then(|clip| clip.spans.last());
+        last.is_some_and(|(_, end)| from - *end > TOLERANCE_NS)
     }
 
     /// Notes what of `[from, to)` no frame of the clips from `first` on covers.

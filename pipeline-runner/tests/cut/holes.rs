@@ -180,6 +180,7 @@ fn what_a_cut_off_segment_lacks_is_a_hole_to_the_frame() {
                 let json = cut(&cutting, &arguments);
                 let shown = pictures(&cutting.path("a.mp4")).len();
                 let shown_ns = i64::try_from(shown).expect("few") * FRAME_NS;
+                assert_eq!(json["duration_ns"], shown_ns, "{json}");
                 assert_eq!(shown_ns + missing_ns(&json), whole_ns, "{json}");
             }
         }
