@@ -81,8 +81,9 @@ impl<'a> Line<'a> {
         let start = ns_ticks(placement.at_ns, self.timescale);
         let end = ns_ticks(placement.end_ns, self.timescale);
         let held = clip.tracks.get(number).map_or(&[][..], Vec::as_slice);
+        let timescale = self.timescale;
         let place = |held: &ClipFrame| {
-            start.saturating_add(ns_ticks(held.frame.utc - placement.from, self.timescale))
+            start.saturating_add(ns_ticks(held.frame.utc - placement.from, timescale))
         };
         let middle = |held: &ClipFrame| place(held) + i64::from(held.frame.duration) / 2;
         let follows = |held: &ClipFrame| match is_first {
@@ -99,14 +100,9 @@ impl<'a> Line<'a> {
             true => place(held) + shift < end,
             false => middle(held) + shift < end,
         };
-        let placed: Vec<(&ClipFrame, i64)> = held
-            .iter()
-            .take_while(is_wanted)
-            .map(|held| (held, place(held) + shift))
-            .collect();
-        self.frames.reserve(placed.len());
-        for (held, pts) in placed {
-            self.push(placement.clip, held, pts);
+        self.frames.reserve(held.len());
+        for held in held.iter().take_while(is_wanted) {
+            self.push(placement.clip, held, place(held) + shift);
         }
     }
 

@@ -81,6 +81,14 @@ impl Times {
     fn squeezed(track: &mut AssemblyTrack, clips: &[Clip]) -> Self {
         let moment = moment(track, clips);
         let mut times = Self::default();
+        times.samples.reserve(track.samples.len());
+        if let [clip] = clips {
+            let lead = clip.lead_in(&track.samples, moment);
+            clip.time(&track.samples, lead, 0, moment, &mut times.samples);
+            let start = |pts: Option<i64>| pts.map(|_| lead);
+            times.starts = track.edits.iter().map(|edit| edit.pts).map(start).collect();
+            return times;
+        }
         let mut starts = Vec::with_capacity(clips.len());
         let mut samples = Vec::with_capacity(track.samples.len() + REPEATS * clips.len());
         let (mut next, mut behind) = (0, 0);
