@@ -90,7 +90,8 @@ impl Footage {
         let first = self.clips.len();
         let mut unreadable = Vec::new();
         let mut is_broken = true;
-        for piece in best.pieces {
+        let pieces = best.pieces.len();
+        for (number, piece) in best.pieces.into_iter().enumerate() {
             let Piece::Segment {
                 segment,
                 from,
@@ -110,7 +111,7 @@ impl Footage {
                         });
                     }
                     let nominal_end = segment.end();
-                    self.append(&indexed, to, nominal_end)?;
+                    self.append(&indexed, to, nominal_end, pieces - number)?;
                     is_broken = false;
                 }
                 Err(error) => {
@@ -133,8 +134,15 @@ impl Footage {
         Ok(())
     }
 
-    /// Appends a segment to the last clip, which is to be used up to `to`.
-    fn append(&mut self, indexed: &Indexed, to: UtcNs, nominal_end: UtcNs) -> Result<(), CutError> {
+    /// Appends a segment to the last clip, which is to be used up to `to`. With it, `left` are still
+    /// to come.
+    fn append(
+        &mut self,
+        indexed: &Indexed,
+        to: UtcNs,
+        nominal_end: UtcNs,
+        left: usize,
+    ) -> Result<(), CutError> {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         self.files.push(indexed.source.clone());
         for skipped in indexed.skipped.iter() {
@@ -165,6 +173,11 @@ impl Footage {
                 continue;
             };
             let before = held.len();
+            let coming = track.frames.len();
+            if held.capacity() - before < coming {
+                // Growing bit by bit is most of the work otherwise: the others are likely as long.
+                held.reserve(coming.max(coming.saturating_mul(left).min(MOST_FRAMES)));
+            }
             held.extend(rebased(track, format, clip.zero, file, is_decodable));
             let frames = held.get(before..).unwrap_or_default();
             if at == 0 {
@@ -408,8 +421,10 @@ mod tests {
             ..Footage::default()
         };
         let end = UtcNs(SECOND_NS);
-        footage.append(&segment(), end, end).expect("25 more fit");
-        let refused = footage.append(&segment(), end, end);
+        footage
+            .append(&segment(), end, end, 1)
+            .expect("25 more fit");
+        let refused = footage.append(&segment(), end, end, 1);
         assert!(matches!(refused, Err(CutError::TooLong { .. })));
     }
 
