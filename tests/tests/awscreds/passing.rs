@@ -205,6 +205,7 @@ fn ranges_are_pulled_through() {
 
 #[test]
 fn it_starts_and_stops_many_times_and_leaves_no_thread() {
+    const TIMES: usize = 20;
     let rig = Rig::start();
     rig.set_environment();
     let threads = || std::fs::read_dir("/proc/self/task").expect("Linux").count();
@@ -213,7 +214,7 @@ fn it_starts_and_stops_many_times_and_leaves_no_thread() {
         rig.element()
     ));
     let mut before = None;
-    for _ in 0..20 {
+    for _ in 0..TIMES {
         pipeline
             .pipeline
             .set_state(gst::State::Playing)
@@ -225,9 +226,7 @@ fn it_starts_and_stops_many_times_and_leaves_no_thread() {
             .expect("it stops");
         before.get_or_insert_with(threads);
     }
-    assert!(
-        threads() <= before.unwrap_or(0) + 2,
-        "{} threads",
-        threads()
-    );
+    // GStreamer's own pool grows and shrinks by some; what is left each time would be all of them.
+    let left = threads().saturating_sub(before.unwrap_or(0));
+    assert!(left < TIMES / 2, "{left} threads are left");
 }
