@@ -59,7 +59,7 @@ impl Runner {
             .envs(moto.environment())
             .env("AWS_ENDPOINT_URL", sts.url())
             .env("GST_PLUGIN_PATH", stand_in)
-            .env("GST_DEBUG", "*:4,awscreds:9,kvssink:9,appsrc:6")
+            .env("GST_DEBUG", "*:9")
             .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .spawn();
