@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use crate::cut::footage::ticks_ns;
+use crate::cut::stretch::ticks_ns;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack};
 
 /// Decoders of sound need what was before: two frames of AAC (ISO/IEC 14496-3 §4.5.2), 80 ms of

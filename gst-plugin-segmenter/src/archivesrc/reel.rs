@@ -7,7 +7,7 @@
 use std::io;
 
 use super::presentation::{Leg, Presentation, pts_ns};
-use crate::cut::footage::ticks_ns;
+use crate::cut::stretch::ticks_ns;
 use crate::cut::{Cut, Summary};
 use crate::media::OpenFiles;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack};

@@ -193,6 +193,7 @@ mod tests {
             dts: 0,
             duration: 1,
             bytes: 1,
+            file: 0,
             description: 0,
             kind: FrameKind::Sync,
             utc: UtcNs(0),

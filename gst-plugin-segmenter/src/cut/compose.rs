@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::cache::FrameCache;
 use super::error::{CutError, Hole};
-use super::footage::{Clip, ClipFrame, Footage, ns_ticks, ticks_ns};
+use super::footage::Footage;
 use super::request::{Gaps, Request};
 use super::sound::{self, Placement};
+use super::stretch::{ns_ticks, ticks_ns};
 use super::{edges, pictures};
 use crate::archive::Archive;
-use crate::media::Place;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack, Part, PesSample};
+use crate::media::{Frame, Place};
 use crate::utc::UtcNs;
 
 /// A cut: its samples, and what is to be said of it.
@@ -115,15 +116,17 @@ pub(super) fn footage(
 fn sound_alone(footage: &Footage, request: &Request) -> Result<Vec<Placement>, CutError> {
     let mut placements: Vec<Placement> = Vec::new();
     for (number, clip) in footage.clips.iter().enumerate() {
-        let frames = clip.tracks.iter().flatten();
-        let timescale = footage.tracks.first().map_or(1, |format| format.timescale);
-        let end =
-            |held: &ClipFrame| held.frame.utc + ticks_ns(held.frame.duration.into(), timescale);
-        let sounding = frames.filter(|held| held.frame.utc < clip.to && end(held) > clip.from);
-        let (first, last) = sounding.fold((None, None), |(first, last), held| {
+        let tracks = footage.tracks.iter().enumerate();
+        let times = tracks.flat_map(|(track, format)| {
+            let ends = move |frame: &Frame| ticks_ns(frame.duration.into(), format.timescale);
+            let frames = clip.sounds(track);
+            frames.map(move |frame| (frame.utc, frame.utc + ends(&frame)))
+        });
+        let sounding = times.filter(|(start, end)| *start < clip.to && *end > clip.from);
+        let (first, last) = sounding.fold((None, None), |(first, last), (start, end)| {
             (
-                Some(first.map_or(held.frame.utc, |first: UtcNs| first.min(held.frame.utc))),
-                Some(last.map_or(end(held), |last: UtcNs| last.max(end(held)))),
+                Some(first.map_or(start, |first: UtcNs| first.min(start))),
+                Some(last.map_or(end, |last: UtcNs| last.max(end))),
             )
         });
         let (Some(first), Some(last)) = (first, last) else {
@@ -181,9 +184,9 @@ impl<'a> Builder<'a> {
     }
 
     /// The part that is a frame as it is.
-    pub fn part(&mut self, track: usize, held: &ClipFrame) -> Part {
-        let bytes = held.frame.bytes;
-        match held.frame.place {
+    pub fn part(&mut self, track: usize, held: &Frame) -> Part {
+        let bytes = held.bytes;
+        match held.place {
             Place::Plain { offset } => Part::File {
                 file: held.file,
                 offset,
@@ -191,10 +194,9 @@ impl<'a> Builder<'a> {
             },
             Place::Pes { .. } => {
                 let sample = u32::try_from(self.assembly.pes.len()).unwrap_or(u32::MAX);
-                let entry = self.entry(track, held.frame.description);
+                let entry = self.entry(track, held.description);
                 self.assembly.pes.push(PesSample {
-                    file: held.file,
-                    frame: held.frame,
+                    frame: *held,
                     entry,
                 });
                 Part::Pes {
@@ -230,44 +232,49 @@ impl<'a> Builder<'a> {
             if format.is_video {
                 continue;
             }
-            let frames = sound::frames(self.footage, number, placements);
-            let Some(first) = frames.first() else {
-                continue;
-            };
-            let description = first.held.frame.description;
-            if let Some(other) = frames
+            let footage = self.footage;
+            let clips = placements
                 .iter()
-                .find(|f| f.held.frame.description != description)
-            {
-                return Err(CutError::Changes {
-                    what: "the sound",
-                    at: other.held.frame.utc,
-                    from: super::names::of_entry(&self.entry(number, description)),
-                    to: super::names::of_entry(&self.entry(number, other.held.frame.description)),
-                    remedy: "cut the parts before and after by themselves",
-                });
-            }
-            let entry = self.entry(number, description).to_vec();
-            let mut samples = Vec::with_capacity(frames.len());
-            self.assembly.parts.reserve(frames.len());
-            for sounding in &frames {
-                let part = self.part(number, sounding.held);
+                .filter_map(|at| footage.clips.get(at.clip));
+            let most = clips.map(|clip| clip.most_sounds(number)).sum();
+            let mut samples = Vec::with_capacity(most);
+            self.assembly.parts.reserve(most);
+            let (mut first, mut other) = (None, None);
+            sound::place(footage, number, placements, |frame, pts| {
+                let description = *first.get_or_insert(frame.description);
+                if frame.description != description {
+                    other.get_or_insert(*frame);
+                }
+                let part = self.part(number, frame);
                 let (parts, bytes) = self.parts(&[part]);
                 samples.push(AssemblySample {
-                    pts: sounding.pts,
-                    dts: sounding.pts,
-                    duration: sounding.held.frame.duration,
+                    pts,
+                    dts: pts,
+                    duration: frame.duration,
                     bytes,
                     description: 0,
                     is_entry: true,
                     parts,
+                });
+            });
+            let Some(description) = first else {
+                continue;
+            };
+            let entry = self.entry(number, description).to_vec();
+            if let Some(other) = other {
+                return Err(CutError::Changes {
+                    what: "the sound",
+                    at: other.utc,
+                    from: super::names::of_entry(&entry),
+                    to: super::names::of_entry(&self.entry(number, other.description)),
+                    remedy: "cut the parts before and after by themselves",
                 });
             }
             self.assembly.tracks.push(AssemblyTrack {
                 is_video: false,
                 timescale: format.timescale,
                 descriptions: vec![entry],
-                edits: sound::edits(&frames, format.timescale, end_ns),
+                edits: sound::edits(&samples, format.timescale, end_ns),
                 samples,
             });
         }
@@ -300,12 +307,4 @@ pub(super) fn place(
         end_ns: ticks_ns(at.saturating_add(ticks), timescale),
     };
     (placement, at)
-}
-
-/// The pictures of a clip; none if it has only sound.
-pub fn pictures_of<'a>(footage: &'a Footage, clip: &'a Clip) -> &'a [ClipFrame] {
-    match footage.tracks.iter().position(|format| format.is_video) {
-        Some(number) => clip.tracks.get(number).map_or(&[], Vec::as_slice),
-        None => &[],
-    }
 }

@@ -12,16 +12,16 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::compose::pictures_of;
 use super::encode::{self, Encoder, Feed, Job};
 use super::error::CutError;
-use super::footage::{ClipFrame, Footage};
+use super::footage::Footage;
 use super::names;
 use super::pictures::Planned;
 use super::plan::Piece;
 use super::reader::Reader;
 use super::recipes::{self, Recipe, RecipeError};
 use super::request::Type;
+use crate::media::Frame;
 use crate::media::assembly::{Part, SourceFile};
 use crate::media::nal::Sets;
 use crate::media::restart;
@@ -95,7 +95,7 @@ struct Work {
     /// The source's sample entries.
     entries: Arc<[Arc<[u8]>]>,
     timescale: u32,
-    frames: Vec<(ClipFrame, bool)>,
+    frames: Vec<(Frame, bool)>,
     /// For frames that are to be rewritten before they are decoded; otherwise empty.
     recipes: Vec<Option<Recipe>>,
 }
@@ -107,7 +107,7 @@ struct Work {
 pub(super) fn encode(
     footage: &Footage,
     number: usize,
-    planned: &[Planned],
+    planned: &[Planned<'_>],
     kind: Type,
     options: &Options,
 ) -> Result<EncodedPieces, CutError> {
@@ -162,7 +162,7 @@ fn work_end() -> usize {
 fn work(
     footage: &Footage,
     number: usize,
-    planned: &[Planned],
+    planned: &[Planned<'_>],
     mut reader: Reader,
 ) -> Result<Vec<Work>, CutError> {
     let Some(format) = footage.tracks.get(number) else {
@@ -175,7 +175,7 @@ fn work(
         let Some(clip) = footage.clips.get(planned.clip) else {
             continue;
         };
-        let held = pictures_of(footage, clip);
+        let held = &*clip.pictures;
         for (at, piece) in planned.plan.pieces.iter().enumerate() {
             let Piece::Encode { feed, keep } = piece else {
                 continue;
@@ -186,7 +186,7 @@ fn work(
                 let held = held.get(*frame as usize)?;
                 Some((*held, kept.binary_search(frame).is_ok()))
             });
-            let frames: Vec<(ClipFrame, bool)> = fed.collect();
+            let frames: Vec<(Frame, bool)> = fed.collect();
             let recipes = match recipes::of_feed(footage, number, planned.clip, feed, &mut reader) {
                 Ok(recipes) => feed
                     .iter()
@@ -199,7 +199,7 @@ fn work(
             let description = keep
                 .first()
                 .and_then(|first| held.get(*first as usize))
-                .map_or(0, |held| held.frame.description);
+                .map_or(0, |held| held.description);
             let entry = format.descriptions.get(usize::from(description));
             check(entry.map_or(&[], Vec::as_slice), keep.len())?;
             work.push(Work {
@@ -281,13 +281,13 @@ impl Work {
             .chain(std::iter::repeat(None));
         let frames = self.frames.clone().into_iter().zip(recipes);
         frames.map(move |((held, keep), recipe)| {
-            let entry = entry_of(&entries, held.frame.description);
-            let is_new = std::mem::replace(&mut description, held.frame.description) != description;
+            let entry = entry_of(&entries, held.description);
+            let is_new = std::mem::replace(&mut description, held.description) != description;
             Ok(Feed {
-                pts: held.frame.pts,
-                dts: held.frame.dts,
-                duration: held.frame.duration,
-                is_entry: held.frame.kind.is_entry(),
+                pts: held.pts,
+                dts: held.dts,
+                duration: held.duration,
+                is_entry: held.kind.is_entry(),
                 keep,
                 sample: rewritten(reader.whole(&held, &entry)?, recipe),
                 entry: is_new.then_some(entry),
@@ -300,7 +300,7 @@ impl Work {
         let ticks: u64 = self
             .frames
             .iter()
-            .map(|(held, _)| u64::from(held.frame.duration))
+            .map(|(held, _)| u64::from(held.duration))
             .sum();
         let average = ticks / u64::try_from(self.frames.len().max(1)).ok()?;
         u32::try_from(2 * u64::from(self.timescale) / average.max(1)).ok()

@@ -10,9 +10,10 @@
 
 use super::cache::{FrameCache, Indexed};
 use super::error::{CutError, Hole};
+use super::stretch::{Stretch, ticks_ns, zero_of};
 use crate::archive::{Archive, Piece, best::TOLERANCE_NS};
 use crate::media::assembly::SourceFile;
-use crate::media::{Frame, FrameKind, FrameTrack, SegmentMark};
+use crate::media::{Frame, FrameTrack, SegmentMark};
 use crate::utc::{SECOND_NS, UtcNs};
 
 /// How much before and after a range is looked at.
@@ -54,8 +55,11 @@ pub struct Clip {
     pub from: UtcNs,
     /// The moment from which on nothing is.
     pub to: UtcNs,
-    /// For each track of the footage, in decoding order.
-    pub tracks: Vec<Vec<ClipFrame>>,
+    /// In decoding order. Times are ticks of the track's format, from the clip's own zero;
+    /// descriptions are numbers of the format's.
+    pub pictures: Vec<Frame>,
+    /// With the number of their track, in order.
+    sounds: Vec<(usize, Stretch)>,
     /// What time each segment's frames span.
     spans: Vec<(UtcNs, UtcNs)>,
     /// UTC of the ticks' zero.
@@ -63,14 +67,37 @@ pub struct Clip {
     last_mark: Option<SegmentMark>,
 }
 
-/// A frame of a clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClipFrame {
-    /// Number of its file.
-    pub file: u32,
-    /// Its times are ticks of the track's format, from the clip's own zero; its description is a
-    /// number of the format's.
-    pub frame: Frame,
+impl Clip {
+    /// The frames of a track of sound, in order.
+    pub fn sounds(&self, track: usize) -> impl Iterator<Item = Frame> {
+        let stretches = self.sounds.iter().filter(move |(of, _)| *of == track);
+        stretches.flat_map(|(_, stretch)| stretch.frames())
+    }
+
+    /// As many as a track of sound has, or a few more.
+    pub fn most_sounds(&self, track: usize) -> usize {
+        let stretches = self.sounds.iter().filter(|(of, _)| *of == track);
+        stretches.map(|(_, stretch)| stretch.most()).sum()
+    }
+
+    /// When its pictures are shown, or its sound is heard if it has none.
+    pub fn shows(&self) -> impl Iterator<Item = UtcNs> {
+        let sounds = self.sounds.iter().filter(|_| self.pictures.is_empty());
+        let sounds = sounds.flat_map(|(_, stretch)| stretch.frames());
+        let pictures = self.pictures.iter().copied();
+        pictures.chain(sounds).map(|frame| frame.utc)
+    }
+
+    /// Adds the pictures of a segment; with it, `left` segments are still to come.
+    fn add_pictures(&mut self, stretch: &Stretch, left: usize) {
+        let coming = stretch.most();
+        if self.pictures.capacity() - self.pictures.len() < coming {
+            // Growing bit by bit is most of the work otherwise: the others are likely as long.
+            let likely = coming.saturating_mul(left).min(MOST_FRAMES);
+            self.pictures.reserve(coming.max(likely));
+        }
+        self.pictures.extend(stretch.frames());
+    }
 }
 
 impl Footage {
@@ -166,27 +193,20 @@ impl Footage {
             let Some(format) = self.tracks.get_mut(number) else {
                 continue;
             };
-            if clip.tracks.len() <= number {
-                clip.tracks.resize(number + 1, Vec::new());
-            }
-            let Some(held) = clip.tracks.get_mut(number) else {
-                continue;
-            };
-            let before = held.len();
-            let coming = track.frames.len();
-            if held.capacity() - before < coming {
-                // Growing bit by bit is most of the work otherwise: the others are likely as long.
-                held.reserve(coming.max(coming.saturating_mul(left).min(MOST_FRAMES)));
-            }
-            held.extend(rebased(track, format, clip.zero, file, is_decodable));
-            let frames = held.get(before..).unwrap_or_default();
+            let stretch = Stretch::new(segment, at, format, (clip.zero, file), is_decodable);
             if at == 0 {
-                clip.spans
-                    .extend(span(frames, format.timescale, nominal_end, to));
+                let frames = stretch.frames();
+                let span = span(frames, format.timescale, nominal_end, to);
+                clip.spans.extend(span);
             }
-            self.frames += frames.len();
+            self.frames += stretch.most();
             if self.frames > MOST_FRAMES {
                 return Err(CutError::TooLong { most: MOST_FRAMES });
+            }
+            if track.is_video {
+                clip.add_pictures(&stretch, left);
+            } else {
+                clip.sounds.push((number, stretch));
             }
         }
         Ok(())
@@ -272,71 +292,21 @@ fn follows(before: Option<SegmentMark>, mark: Option<SegmentMark>) -> bool {
     }
 }
 
-/// UTC at which a track's ticks are zero.
-fn zero_of(track: &FrameTrack) -> UtcNs {
-    let first = track.frames.first();
-    first.map_or(UtcNs::default(), |frame| {
-        frame.utc - ticks_ns(frame.pts, track.timescale)
-    })
-}
-
-/// The frames of a track in the footage's terms. Pictures that lean on what is not there are left
-/// out: nothing can decode them.
-fn rebased(
-    track: &FrameTrack,
-    format: &mut TrackFormat,
-    zero: UtcNs,
-    file: u32,
-    is_decodable: bool,
-) -> impl Iterator<Item = ClipFrame> {
-    let numbers: Vec<u16> = track
-        .descriptions
-        .iter()
-        .map(|entry| number_of(&mut format.descriptions, entry))
-        .collect();
-    let timescale = format.timescale;
-    let shift = ns_ticks(zero_of(track) - zero, timescale);
-    let scale = move |ticks: i64| rescale(ticks, track.timescale, timescale);
-    let open = track
-        .frames
-        .first()
-        .filter(|first| !is_decodable && matches!(first.kind, FrameKind::OpenGop | FrameKind::Cra));
-    let leads = move |frame: &&Frame| open.is_none_or(|open| frame.pts >= open.pts);
-    let frames = track.frames.iter().filter(leads);
-    frames.map(move |frame| ClipFrame {
-        file,
-        frame: Frame {
-            pts: scale(frame.pts).saturating_add(shift),
-            dts: scale(frame.dts).saturating_add(shift),
-            duration: u32::try_from(scale(frame.duration.into())).unwrap_or(u32::MAX),
-            description: numbers
-                .get(usize::from(frame.description))
-                .copied()
-                .unwrap_or(0),
-            ..*frame
-        },
-    })
-}
-
-fn number_of(descriptions: &mut Vec<Vec<u8>>, entry: &[u8]) -> u16 {
-    let found = descriptions.iter().position(|held| held == entry);
-    let number = found.unwrap_or_else(|| {
-        descriptions.push(entry.to_vec());
-        descriptions.len() - 1
-    });
-    u16::try_from(number).unwrap_or(u16::MAX)
-}
-
 /// From the first frame shown to the end of the last, as far as it is to be used. Nothing says how
 /// long the last frame lasts but the segment's name.
 fn span(
-    frames: &[ClipFrame],
+    frames: impl Iterator<Item = Frame>,
     timescale: u32,
     nominal_end: UtcNs,
     to: UtcNs,
 ) -> Option<(UtcNs, UtcNs)> {
-    let start = frames.iter().map(|held| held.frame.utc).min()?;
-    let last = frames.iter().max_by_key(|held| held.frame.utc)?.frame;
+    let ends = frames.fold(None, |ends: Option<(UtcNs, Frame)>, frame| {
+        Some(ends.map_or((frame.utc, frame), |(start, last)| {
+            let last = if frame.utc >= last.utc { frame } else { last };
+            (start.min(frame.utc), last)
+        }))
+    });
+    let (start, last) = ends?;
     let end = last.utc + ticks_ns(last.duration.into(), timescale);
     // A name may promise what a crash took; a frame or so it may know better.
     let reach = end + ticks_ns(last.duration.into(), timescale).max(TOLERANCE_NS);
@@ -348,38 +318,12 @@ fn span(
     Some((start, end.min(to.max(start))))
 }
 
-/// Ticks as nanoseconds, to the nearest.
-pub fn ticks_ns(ticks: i64, timescale: u32) -> i64 {
-    rescale(ticks, timescale, 1_000_000_000)
-}
-
-/// Nanoseconds as ticks, to the nearest.
-pub fn ns_ticks(ns: i64, timescale: u32) -> i64 {
-    rescale(ns, 1_000_000_000, timescale)
-}
-
-/// Ticks of one scale as ticks of another, to the nearest.
-pub fn rescale(ticks: i64, from: u32, to: u32) -> i64 {
-    if from == to {
-        return ticks;
-    }
-    let from = i64::from(from.max(1));
-    // Hours fit into 64 bits, whose division costs a tenth.
-    let doubled = ticks.checked_mul(2 * i64::from(to));
-    if let Some(doubled) = doubled.and_then(|doubled| doubled.checked_add(from)) {
-        return doubled.div_euclid(2 * from);
-    }
-    let from = i128::from(from);
-    let scaled = (i128::from(ticks) * i128::from(to) * 2 + from).div_euclid(2 * from);
-    i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::media::{Place, SegmentFrames};
+    use crate::media::{FrameKind, Place, SegmentFrames};
 
     /// A second of pictures.
     fn segment() -> Indexed {
@@ -388,6 +332,7 @@ mod tests {
             dts: number * 3600,
             duration: 3600,
             bytes: 1,
+            file: 0,
             description: 0,
             kind: FrameKind::Sync,
             utc: UtcNs(number * 40_000_000),
@@ -426,17 +371,5 @@ mod tests {
             .expect("25 more fit");
         let refused = footage.append(&segment(), end, end, 1);
         assert!(matches!(refused, Err(CutError::TooLong { .. })));
-    }
-
-    #[test]
-    fn ticks_of_hours_and_of_ages_are_rescaled_alike() {
-        for (ticks, scaled) in [(0, 0), (1, 11_111), (-1, -11_111), (90_001, 1_000_011_111)] {
-            assert_eq!(rescale(ticks, 90_000, 1_000_000_000), scaled);
-        }
-        // Beyond what 64 bits hold on the way.
-        let age: i64 = 90_000 * 3600 * 24 * 365;
-        assert_eq!(ticks_ns(age, 90_000), 3600 * 24 * 365 * SECOND_NS);
-        assert_eq!(ns_ticks(3600 * 24 * 365 * SECOND_NS, 90_000), age);
-        assert_eq!(ticks_ns(i64::MAX, 1), i64::MAX);
     }
 }

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::compose::{Builder, pictures_of};
+use super::compose::Builder;
 use super::edges::{EncodedBytes, EncodedPiece, EncodedPieces};
-use super::footage::{ClipFrame, ns_ticks};
 use super::pictures::Planned;
 use super::plan::Piece;
 use super::recipes::{Recipe, Recipes};
 use super::request::Type;
+use super::stretch::ns_ticks;
+use crate::media::Frame;
 use crate::media::assembly::{AssemblySample, AssemblyTrack, Edit, Part, settle_decoding_times};
 use crate::media::configuration::{with_h264_sets, with_h265_sets_in_band};
 use crate::media::nal::{self, Sets};
@@ -42,7 +43,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         number: usize,
         encoded: &'e EncodedPieces,
         recipes: &'e Recipes,
-        planned: &[Planned],
+        planned: &[Planned<'_>],
     ) -> Self {
         let format = builder.footage.tracks.get(number);
         let entries = format.map_or(&[][..], |format| &format.descriptions);
@@ -66,12 +67,12 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 
     /// Adds a clip whose first picture is shown at `at`.
-    pub fn add(&mut self, planned: &Planned, at: i64, kind: Type) {
+    pub fn add(&mut self, planned: &Planned<'_>, at: i64, kind: Type) {
         let footage = self.builder.footage;
         let Some(clip) = footage.clips.get(planned.clip) else {
             return;
         };
-        let held = pictures_of(footage, clip);
+        let held = &*clip.pictures;
         let first = self.track.samples.len();
         let shift = match kind {
             Type::Copy => {
@@ -111,9 +112,9 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         }
     }
 
-    fn copy(&mut self, held: &ClipFrame, recipe: Option<&Recipe>, shift: i64) {
-        let sets = match self.sets_in_band && held.frame.kind.is_entry() {
-            true => self.source_sets(held.frame.description),
+    fn copy(&mut self, held: &Frame, recipe: Option<&Recipe>, shift: i64) {
+        let sets = match self.sets_in_band && held.kind.is_entry() {
+            true => self.source_sets(held.description),
             false => None,
         };
         let whole = self.builder.part(self.number, held);
@@ -132,14 +133,14 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 self.builder.parts(&parts)
             }
         };
-        let description = self.copied_description(held.frame.description);
+        let description = self.copied_description(held.description);
         self.track.samples.push(AssemblySample {
-            pts: held.frame.pts.saturating_add(shift),
-            dts: held.frame.dts.saturating_add(shift),
-            duration: held.frame.duration,
+            pts: held.pts.saturating_add(shift),
+            dts: held.dts.saturating_add(shift),
+            duration: held.duration,
             bytes,
             description,
-            is_entry: held.frame.kind.is_entry(),
+            is_entry: held.kind.is_entry(),
             parts,
         });
     }
@@ -148,7 +149,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     /// shown.
     fn add_encoded(
         &mut self,
-        held: &[ClipFrame],
+        held: &[Frame],
         keep: &[u32],
         encoded: &EncodedPiece,
         shift: i64,
@@ -166,13 +167,13 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 EncodedBytes::Held(sample) => self.builder.memory(sample),
                 EncodedBytes::Spooled(part) => *part,
             });
-            let description = self.description(held.frame.description, Some(&encoded.sets));
+            let description = self.description(held.description, Some(&encoded.sets));
             let (parts, bytes) = self.builder.parts(&parts);
-            let pts = held.frame.pts.saturating_add(shift);
+            let pts = held.pts.saturating_add(shift);
             self.track.samples.push(AssemblySample {
                 pts,
                 dts: pts.saturating_sub(delay),
-                duration: held.frame.duration,
+                duration: held.duration,
                 bytes,
                 description,
                 is_entry: frame.is_entry,
@@ -231,7 +232,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
 
     /// By how much a clip is moved to follow on what is there. Edits show it at its place, so here
     /// it only must not get into the way of another.
-    fn after(&self, planned: &Planned) -> i64 {
+    fn after(&self, planned: &Planned<'_>) -> i64 {
         let samples = self.track.samples.iter();
         let ends = samples.map(|sample| sample.pts + i64::from(sample.duration));
         let edits = self.track.edits.iter().filter_map(Edit::end);
@@ -269,7 +270,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
     }
 
     /// Shows a clip.
-    fn edit(&mut self, planned: &Planned, shift: i64) {
+    fn edit(&mut self, planned: &Planned<'_>, shift: i64) {
         let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);
         self.track.edits.push(Edit {
             pts: Some(planned.plan.first_pts.saturating_add(shift)),
@@ -334,7 +335,7 @@ fn gap(timescale: u32) -> i64 {
 }
 
 /// How long before it is shown a picture next to what is copied is decoded.
-fn delay(planned: &Planned, number: usize) -> i64 {
+fn delay(planned: &Planned<'_>, number: usize) -> i64 {
     let of = |frame: &u32| {
         let frame = planned.frames.get(*frame as usize)?;
         Some(frame.pts.saturating_sub(frame.dts).max(0))
@@ -378,7 +379,7 @@ fn within(whole: Part, range: &Range<usize>) -> Part {
 }
 
 /// Whether not all pictures have the same description.
-fn has_several_descriptions(planned: &[Planned], encoded: &EncodedPieces) -> bool {
+fn has_several_descriptions(planned: &[Planned<'_>], encoded: &EncodedPieces) -> bool {
     let mut first = None;
     let mut is_another = |source: u16, sets: Option<&Sets>| {
         let sets = sets.or_else(|| first_sets(encoded, source)).cloned();

@@ -25,6 +25,7 @@ pub mod reader;
 mod recipes;
 pub mod request;
 pub mod sound;
+pub(crate) mod stretch;
 pub mod transport;
 
 pub use cache::FrameCache;

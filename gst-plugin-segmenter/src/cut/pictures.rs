@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The pictures of a cut: each clip planned, its pieces copied or encoded, its times settled.
 
-use super::compose::{Builder, pictures_of, place};
+use super::compose::{Builder, place};
 use super::edges::{self, Options};
 use super::error::CutError;
-use super::footage::{ClipFrame, Footage};
+use super::footage::{Clip, Footage};
 use super::line::Line;
 use super::names;
 use super::plan::{self, Abilities, Piece, Plan, Start};
@@ -24,9 +24,9 @@ pub(super) struct Shown {
 }
 
 /// A clip with its plan.
-pub(super) struct Planned {
+pub(super) struct Planned<'a> {
     pub clip: usize,
-    pub frames: Vec<Frame>,
+    pub frames: &'a [Frame],
     pub plan: Plan,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn compose(
 
 /// Refuses pictures of several codecs: a track of MP4 may have them, but players decode those of the
 /// first only, and leave out the rest without a word.
-fn check_codec(footage: &Footage, number: usize, planned: &[Planned]) -> Result<(), CutError> {
+fn check_codec(footage: &Footage, number: usize, planned: &[Planned<'_>]) -> Result<(), CutError> {
     let entry = |description: u16| {
         let format = footage.tracks.get(number);
         let entries = format.map_or(&[][..], |format| &format.descriptions);
@@ -98,11 +98,11 @@ fn check_codec(footage: &Footage, number: usize, planned: &[Planned]) -> Result<
 
 /// Plans all clips, and how decoders are brought to start at keyframes that lean on what was
 /// before. Where that cannot be done, the plan does without.
-fn plan_with_recipes(
-    footage: &Footage,
+fn plan_with_recipes<'a>(
+    footage: &'a Footage,
     number: usize,
     request: &Request,
-) -> Result<(Vec<Planned>, Recipes), CutError> {
+) -> Result<(Vec<Planned<'a>>, Recipes), CutError> {
     let able = Abilities {
         restarts_open_gop: true,
     };
@@ -126,7 +126,7 @@ fn plan_with_recipes(
     }
 }
 
-impl Planned {
+impl Planned<'_> {
     /// Copies as they are what begins with H.264 pictures that are no IDR.
     fn leave_recovery_points(&mut self) {
         for piece in &mut self.plan.pieces {
@@ -158,22 +158,19 @@ impl Planned {
     }
 }
 
-fn plan_all(
-    footage: &Footage,
+fn plan_all<'a>(
+    footage: &'a Footage,
     request: &Request,
     abilities: Abilities,
-) -> Result<Vec<Planned>, CutError> {
+) -> Result<Vec<Planned<'a>>, CutError> {
     let mut planned = Vec::new();
     for (number, clip) in footage.clips.iter().enumerate() {
-        let frames: Vec<Frame> = pictures_of(footage, clip)
-            .iter()
-            .map(|held| held.frame)
-            .collect();
+        let frames = &*clip.pictures;
         let range = match request.kind {
-            Type::Rough => whole_segments(pictures_of(footage, clip), clip.from, clip.to),
+            Type::Rough => whole_segments(frames, clip.from, clip.to),
             _ => (clip.from, clip.to),
         };
-        if let Some(plan) = plan::plan(&frames, range, request.kind, abilities) {
+        if let Some(plan) = plan::plan(frames, range, request.kind, abilities) {
             planned.push(Planned {
                 clip: number,
                 frames,
@@ -190,24 +187,22 @@ fn plan_all(
 /// The time from the first picture of the first segment that shows something of a range to the last
 /// picture of the last. What is shown before a segment's own keyframe is decoded from the segment
 /// before.
-fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) {
-    let wanted = held
-        .iter()
-        .filter(|held| (from..to).contains(&held.frame.utc));
-    let shown_first = wanted.clone().map(|held| held.frame.utc).min();
+fn whole_segments(held: &[Frame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) {
+    let wanted = held.iter().filter(|held| (from..to).contains(&held.utc));
+    let shown_first = wanted.clone().map(|held| held.utc).min();
     let files: Vec<u32> = wanted.map(|held| held.file).collect();
     let keyframe = |file: u32| held.iter().find(|held| held.file == file);
     let first = files.iter().min().and_then(|file| keyframe(*file));
-    let leans = |first: &ClipFrame| shown_first.is_some_and(|shown| shown < first.frame.utc);
+    let leans = |first: &Frame| shown_first.is_some_and(|shown| shown < first.utc);
     let before = first.filter(|first| leans(first)).and_then(|first| {
         let earlier = held.iter().map(|held| held.file);
         keyframe(earlier.filter(|file| *file < first.file).max()?)
     });
     let last = files.iter().max();
     let shown_last = held.iter().filter(|held| Some(&held.file) == last);
-    let end = shown_last.map(|held| held.frame.utc).max();
+    let end = shown_last.map(|held| held.utc).max();
     (
-        before.or(first).map_or(from, |held| held.frame.utc),
+        before.or(first).map_or(from, |held| held.utc),
         end.map_or(to, |end| end + 1),
     )
 }
@@ -215,10 +210,7 @@ fn whole_segments(held: &[ClipFrame], from: UtcNs, to: UtcNs) -> (UtcNs, UtcNs) 
 /// Says that the ranges fall between frames, and where the nearest are.
 pub(super) fn no_frame(footage: &Footage, request: &Request) -> CutError {
     let (start, end) = request.ranges.first().copied().unwrap_or_default();
-    let utcs = || {
-        let frames = footage.clips.iter().flat_map(|clip| clip.tracks.first());
-        frames.flatten().map(|held| held.frame.utc)
-    };
+    let utcs = || footage.clips.iter().flat_map(Clip::shows);
     CutError::NoFrame {
         start,
         end,

@@ -6,10 +6,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::footage::ClipFrame;
 use crate::media::assembly::SourceFile;
 use crate::media::sample_reader::{about, open_source};
-use crate::media::{Place, ts};
+use crate::media::{Frame, Place, ts};
 
 /// Reads frames; those of one file after the other, mostly, so one file is kept open.
 pub struct Reader {
@@ -27,15 +26,15 @@ impl Reader {
     ///
     /// # Errors
     /// Which segment cannot be read, and why.
-    pub fn whole(&mut self, held: &ClipFrame, entry: &[u8]) -> io::Result<Vec<u8>> {
-        self.start(held, entry, held.frame.bytes)
+    pub fn whole(&mut self, held: &Frame, entry: &[u8]) -> io::Result<Vec<u8>> {
+        self.start(held, entry, held.bytes)
     }
 
     /// The first `bytes` of a frame, or more, or all there is.
     ///
     /// # Errors
     /// Which segment cannot be read, and why.
-    pub fn start(&mut self, held: &ClipFrame, entry: &[u8], bytes: u32) -> io::Result<Vec<u8>> {
+    pub fn start(&mut self, held: &Frame, entry: &[u8], bytes: u32) -> io::Result<Vec<u8>> {
         let files = Arc::clone(&self.files);
         let source = files
             .get(held.file as usize)
@@ -44,10 +43,10 @@ impl Reader {
             Some((number, file)) if number == held.file => file,
             _ => open_source(source)?,
         };
-        let read = match held.frame.place {
-            Place::Pes { .. } => ts::read_sample(&file, &held.frame, entry),
+        let read = match held.place {
+            Place::Pes { .. } => ts::read_sample(&file, held, entry),
             Place::Plain { offset } => {
-                let mut out = vec![0; bytes.min(held.frame.bytes) as usize];
+                let mut out = vec![0; bytes.min(held.bytes) as usize];
                 file.read_exact_at(&mut out, offset).map(|()| out)
             }
         };

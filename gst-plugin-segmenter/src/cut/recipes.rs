@@ -2,19 +2,18 @@
 //! How frames are to be copied where a copy begins at a keyframe that leans on what was before
 //! (see [`crate::media::restart`]): for each such frame, which bytes are new.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 
-use super::compose::pictures_of;
-use super::footage::{ClipFrame, Footage};
+use super::footage::Footage;
 use super::line::sets_of;
 use super::pictures::Planned;
 use super::plan::{Piece, Start};
 use super::reader::Reader;
-use crate::media::FrameKind;
 use crate::media::restart::h264::Rewriter;
 use crate::media::restart::{Part, RestartError, h265};
+use crate::media::{Frame, FrameKind};
 
 /// What a frame is made of.
 pub type Recipe = Vec<Part>;
@@ -25,7 +24,8 @@ const FIRST_BYTES: u32 = 512;
 /// The recipes of all clips.
 #[derive(Debug, Default)]
 pub struct Recipes {
-    frames: HashMap<(usize, u32), Recipe>,
+    /// By clip and frame. Only those behind a restart have one, so most frames find that out fast.
+    frames: BTreeMap<(usize, u32), Recipe>,
 }
 
 /// Why there are none.
@@ -50,14 +50,18 @@ impl Recipes {
     }
 
     /// The recipes that the plans ask for.
-    pub fn of(footage: &Footage, number: usize, planned: &[Planned]) -> Result<Self, RecipeError> {
+    pub fn of(
+        footage: &Footage,
+        number: usize,
+        planned: &[Planned<'_>],
+    ) -> Result<Self, RecipeError> {
         let mut recipes = Self::default();
         let mut reader = Reader::new(Arc::from(&*footage.files));
         for planned in planned {
             let Some(clip) = footage.clips.get(planned.clip) else {
                 continue;
             };
-            let held = pictures_of(footage, clip);
+            let held = &*clip.pictures;
             for piece in &planned.plan.pieces {
                 let Piece::Copy {
                     frames,
@@ -110,7 +114,7 @@ pub fn of_feed(
         footage,
         number,
         clip,
-        held: held.map_or(&[][..], |clip| pictures_of(footage, clip)),
+        held: held.map_or(&[][..], |clip| &clip.pictures),
     };
     match frames.first() {
         Some(first) if pictures.kind(*first) == Some(FrameKind::OpenGop) => {
@@ -125,12 +129,12 @@ struct Pictures<'a> {
     footage: &'a Footage,
     number: usize,
     clip: usize,
-    held: &'a [ClipFrame],
+    held: &'a [Frame],
 }
 
 impl Pictures<'_> {
     fn kind(&self, frame: u32) -> Option<FrameKind> {
-        self.held.get(frame as usize).map(|held| held.frame.kind)
+        self.held.get(frame as usize).map(|held| held.kind)
     }
 
     /// The recipes of `frames`, of which `first` is the keyframe.
@@ -162,7 +166,7 @@ impl Pictures<'_> {
         let sets = keyframe.and_then(|held| sets_of(self.entry(held)));
         let mut rewriter = Rewriter::new(&sets.ok_or(RecipeError::Unsupported)?);
         let before = self.held.get(..first as usize).unwrap_or_default();
-        let known = before.iter().rposition(|held| held.frame.kind.is_entry());
+        let known = before.iter().rposition(|held| held.kind.is_entry());
         let known = known.and_then(|at| u32::try_from(at).ok()).unwrap_or(first);
         for frame in known..first {
             self.made(frame, reader, |read, bytes, _| {
@@ -208,11 +212,11 @@ impl Pictures<'_> {
         let mut wanted = FIRST_BYTES;
         loop {
             let read = reader.start(held, entry, wanted)?;
-            match make(&read, held.frame.bytes as usize, sets.length_bytes) {
+            match make(&read, held.bytes as usize, sets.length_bytes) {
                 Ok(recipe) => return Ok(recipe),
                 Err(RestartError::Short { needs }) if needs > read.len() => {
                     wanted = u32::try_from(needs).unwrap_or(u32::MAX);
-                    if wanted > held.frame.bytes {
+                    if wanted > held.bytes {
                         return Err(RecipeError::Unsupported);
                     }
                 }
@@ -221,13 +225,13 @@ impl Pictures<'_> {
         }
     }
 
-    fn entry(&self, held: &ClipFrame) -> &[u8] {
+    fn entry(&self, held: &Frame) -> &[u8] {
         let entries = self
             .footage
             .tracks
             .get(self.number)
             .map(|format| &format.descriptions);
-        let entry = entries.and_then(|entries| entries.get(usize::from(held.frame.description)));
+        let entry = entries.and_then(|entries| entries.get(usize::from(held.description)));
         entry.map_or(&[], Vec::as_slice)
     }
 }

@@ -7,8 +7,12 @@
 //! sample. Where clips meet, the frames nearest to the seam meet, so that the sound is never off
 //! by more than half a frame however many seams there are, and always follows without a gap.
 
-use super::footage::{Clip, ClipFrame, Footage, ns_ticks};
-use crate::media::assembly::Edit;
+use std::ops::ControlFlow;
+
+use super::footage::{Clip, Footage};
+use super::stretch::ns_ticks;
+use crate::media::Frame;
+use crate::media::assembly::{AssemblySample, Edit};
 use crate::utc::UtcNs;
 
 /// What rounding makes of times, at most: a fraction of a second, as its denominator.
@@ -27,29 +31,20 @@ pub struct Placement {
     pub end_ns: i64,
 }
 
-/// A frame of sound in its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sounding<'a> {
-    /// Number of its clip.
-    pub clip: usize,
-    /// The frame, as the clip has it.
-    pub held: &'a ClipFrame,
-    /// When it is presented, in ticks; below zero it is hidden.
-    pub pts: i64,
-}
-
-/// The frames of track `number`, in order.
-pub fn frames<'a>(
-    footage: &'a Footage,
+/// Gives the frames of track `number` to `add`, in order, each with the time in ticks when it is
+/// presented; below zero it is hidden.
+pub fn place(
+    footage: &Footage,
     number: usize,
     placements: &[Placement],
-) -> Vec<Sounding<'a>> {
+    add: impl FnMut(&Frame, i64),
+) {
     let Some(format) = footage.tracks.get(number) else {
-        return Vec::new();
+        return;
     };
     let mut line = Line {
         timescale: format.timescale,
-        frames: Vec::new(),
+        add,
         end: i64::MIN,
     };
     for (nth, placement) in placements.iter().enumerate() {
@@ -59,20 +54,19 @@ pub fn frames<'a>(
         let is_last = nth + 1 == placements.len();
         line.add(clip, number, placement, nth == 0, is_last);
     }
-    line.frames
 }
 
 /// The sound so far.
-struct Line<'a> {
+struct Line<F> {
     timescale: u32,
-    frames: Vec<Sounding<'a>>,
+    add: F,
     end: i64,
 }
 
-impl<'a> Line<'a> {
+impl<F: FnMut(&Frame, i64)> Line<F> {
     fn add(
         &mut self,
-        clip: &'a Clip,
+        clip: &Clip,
         number: usize,
         placement: &Placement,
         is_first: bool,
@@ -80,35 +74,48 @@ impl<'a> Line<'a> {
     ) {
         let start = ns_ticks(placement.at_ns, self.timescale);
         let end = ns_ticks(placement.end_ns, self.timescale);
-        let held = clip.tracks.get(number).map_or(&[][..], Vec::as_slice);
         let timescale = self.timescale;
-        let place = |held: &ClipFrame| {
-            start.saturating_add(ns_ticks(held.frame.utc - placement.from, timescale))
-        };
-        let middle = |held: &ClipFrame| place(held) + i64::from(held.frame.duration) / 2;
-        let follows = |held: &ClipFrame| match is_first {
-            true => place(held) + i64::from(held.frame.duration) > start,
-            false => middle(held) >= self.meeting(start, held),
-        };
-        let mut first = held.iter().position(follows).unwrap_or(held.len());
-        if is_first && first > 0 {
-            first -= 1;
-        }
-        let held = held.get(first..).unwrap_or_default();
-        let shift = held.first().map_or(0, |held| self.seam(held, place(held)));
-        let is_wanted = |held: &&ClipFrame| match is_last {
-            true => place(held) + shift < end,
-            false => middle(held) + shift < end,
-        };
-        self.frames.reserve(held.len());
-        for held in held.iter().take_while(is_wanted) {
-            self.push(placement.clip, held, place(held) + shift);
+        let place =
+            |frame: &Frame| start.saturating_add(ns_ticks(frame.utc - placement.from, timescale));
+        let (mut before, mut shift) = (None, None);
+        let _ = clip.sounds(number).try_for_each(|frame| {
+            let pts = place(&frame);
+            let shift = match shift {
+                Some(shift) => shift,
+                None if !self.begins(&frame, pts, start, is_first) => {
+                    before = Some((frame, pts)).filter(|_| is_first);
+                    return ControlFlow::Continue(());
+                }
+                None => {
+                    let (first, first_pts) = before.unwrap_or((frame, pts));
+                    let by = self.seam(&first, first_pts);
+                    if let Some((before, pts)) = before {
+                        self.push(&before, pts + by);
+                    }
+                    *shift.insert(by)
+                }
+            };
+            let counts = if is_last { 0 } else { middle(&frame) };
+            if pts + counts + shift >= end {
+                return ControlFlow::Break(());
+            }
+            self.push(&frame, pts + shift);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Whether the sound of a clip that starts at `start` begins with this frame, or with the one
+    /// before it if it is the first clip.
+    fn begins(&self, frame: &Frame, pts: i64, start: i64, is_first: bool) -> bool {
+        match is_first {
+            true => pts + i64::from(frame.duration) > start,
+            false => pts + middle(frame) >= self.meeting(start, frame),
         }
     }
 
     /// Where the sound of a clip that starts at `start` begins: where the sound before it ends, if
     /// that is as near as frames come.
-    fn meeting(&self, start: i64, held: &ClipFrame) -> i64 {
+    fn meeting(&self, start: i64, held: &Frame) -> i64 {
         match self.end.saturating_add(self.most_off(held)) < start {
             true => start,
             false => self.end,
@@ -116,13 +123,13 @@ impl<'a> Line<'a> {
     }
 
     /// Half a frame, and what rounding makes of it: how far sound may be from its time at a seam.
-    fn most_off(&self, held: &ClipFrame) -> i64 {
-        i64::from(held.frame.duration) / 2 + i64::from(self.timescale) / ROUNDING_PER_SECOND
+    fn most_off(&self, held: &Frame) -> i64 {
+        middle(held) + i64::from(self.timescale) / ROUNDING_PER_SECOND
     }
 
     /// By how much the frames of a clip move so that the first, at `pts`, follows without a gap: by
     /// no more than half a frame, else there is something missing.
-    fn seam(&self, held: &ClipFrame, pts: i64) -> i64 {
+    fn seam(&self, held: &Frame, pts: i64) -> i64 {
         let gap = self.end.saturating_sub(pts);
         if gap.saturating_abs() <= self.most_off(held) {
             gap
@@ -132,8 +139,8 @@ impl<'a> Line<'a> {
     }
 
     /// Adds a frame at its time, or where the one before ends if that is as good as the same.
-    fn push(&mut self, clip: usize, held: &'a ClipFrame, pts: i64) {
-        let ticks = i64::from(held.frame.duration);
+    fn push(&mut self, held: &Frame, pts: i64) {
+        let ticks = i64::from(held.duration);
         let rounding = i64::from(self.timescale) / ROUNDING_PER_SECOND;
         let pts = if self.end != i64::MIN && pts - self.end <= rounding {
             // What would overlap by more than half of it was already there.
@@ -145,20 +152,22 @@ impl<'a> Line<'a> {
             pts
         };
         self.end = pts.saturating_add(ticks);
-        self.frames.push(Sounding { clip, held, pts });
+        (self.add)(held, pts);
     }
 }
 
+/// From a frame's start to its middle.
+fn middle(frame: &Frame) -> i64 {
+    i64::from(frame.duration) / 2
+}
+
 /// What of the sound is presented, if the cut ends at `end_ns`.
-pub fn edits(frames: &[Sounding<'_>], timescale: u32, end_ns: i64) -> Vec<Edit> {
-    let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
+pub fn edits(samples: &[AssemblySample], timescale: u32, end_ns: i64) -> Vec<Edit> {
+    let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
         return Vec::new();
     };
     let limit = ns_ticks(end_ns, timescale);
-    let end = last
-        .pts
-        .saturating_add(last.held.frame.duration.into())
-        .min(limit);
+    let end = last.pts.saturating_add(last.duration.into()).min(limit);
     let start = first.pts.max(0).min(end);
     let ticks = |ticks: i64| u64::try_from(ticks).unwrap_or(0);
     let mut edits = Vec::new();

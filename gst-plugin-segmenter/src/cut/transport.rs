@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use super::compose::Cut;
 use super::error::CutError;
-use super::footage::{rescale, ticks_ns};
 use super::request::{Request, Type};
+use super::stretch::{rescale, ticks_ns};
 use crate::media::assembly::{AssemblySample, AssemblyTrack};
 use crate::media::{OpenFiles, TsSample, TsWriteError, TsWriter};
 

@@ -92,9 +92,7 @@ impl Part {
 /// A sample of a transport stream.
 #[derive(Clone, Debug)]
 pub struct PesSample {
-    /// Number of the file.
-    pub file: u32,
-    /// Its place and size.
+    /// Its file, place and size.
     pub frame: Frame,
     /// Track and number of the sample entry that it was indexed with.
     pub entry: Arc<[u8]>,
@@ -118,7 +116,7 @@ pub struct AssemblyTrack {
 /// One sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssemblySample {
-    /// Presentation time in ticks; may be negative.
+    /// Presentation time in ticks; may be negative. In a virtual MP4 both are media time.
     pub pts: i64,
     /// Decoding time in ticks: increases, and is never after `pts`.
     pub dts: i64,

@@ -43,6 +43,8 @@ pub struct Frame {
     pub duration: u32,
     /// Bytes of the sample, in the form of MP4.
     pub bytes: u32,
+    /// Number of its file: 0 in a segment by itself, in a cut one of the cut's.
+    pub file: u32,
     /// Which of the track's descriptions it is decoded with.
     pub description: u16,
     /// What a decoder can do with it.
@@ -78,6 +80,29 @@ impl FrameKind {
     }
 }
 
+/// No picture is shown further from where it is decoded (H.264 §A.3.1, H.265 §A.4.2: 16 pictures wait
+/// at most); what is hidden of a copy may lie a little further.
+const MOST_REORDERED: usize = 32;
+
+/// Sorts what stands in decoding order by presentation time. As nothing is far from its place, that
+/// takes a fraction of what sorting does; where something is, it is sorted all the same.
+pub fn sort_by_showing<T>(decoded: &mut [T], pts: impl Fn(&T) -> i64) {
+    let is_later = |decoded: &[T], at: usize| match decoded.get(at.wrapping_sub(1)..=at) {
+        Some([before, this]) => pts(before) > pts(this),
+        _ => false,
+    };
+    for next in 1..decoded.len() {
+        let mut at = next;
+        while is_later(decoded, at) {
+            decoded.swap(at - 1, at);
+            at -= 1;
+            if next - at > MOST_REORDERED {
+                return decoded.sort_by_key(pts);
+            }
+        }
+    }
+}
+
 /// Where the bytes of a sample are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -97,4 +122,24 @@ pub enum Place {
         /// Bytes of the elementary stream that are this frame.
         take: u32,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_of_decoding_pictures_are_sorted_by_when_they_are_shown(
+            jitter in proptest::collection::vec(-40_i64..40, 0..200),
+        ) {
+            let mut decoded: Vec<i64> = (0..).zip(&jitter).map(|(at, off)| at + off).collect();
+            let mut sorted = decoded.clone();
+            sorted.sort_unstable();
+            sort_by_showing(&mut decoded, |pts| *pts);
+            prop_assert_eq!(decoded, sorted);
+        }
+    }
 }

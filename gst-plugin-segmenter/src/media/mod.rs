@@ -50,6 +50,7 @@ pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
 pub use entry_reading::{EntryError, codec_of_entry, entry_configuration, entry_kind};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
+pub(crate) use frames::sort_by_showing;
 pub use frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames};
 pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;

@@ -87,6 +87,7 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
             dts: sample.dts.saturating_sub(hidden),
             duration: sample.duration,
             bytes: sample.bytes,
+            file: 0,
             description: 0,
             kind,
             utc: sample

@@ -51,7 +51,7 @@ impl OpenFiles {
         let Some(sample) = assembly.pes.get(number as usize) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let (source, opened) = self.get(assembly, sample.file)?;
+        let (source, opened) = self.get(assembly, sample.frame.file)?;
         ts::read_sample(&opened, &sample.frame, &sample.entry)
             .map_err(|error| about(source, &error))
     }

@@ -65,6 +65,7 @@ fn frames(structure: &[u8]) -> Vec<Frame> {
         dts: (turn - 16) * TICKS,
         duration: 10,
         bytes: 1,
+        file: 0,
         description: u16::from(byte & 8 != 0),
         kind: match byte & 7 {
             0 => FrameKind::Sync,

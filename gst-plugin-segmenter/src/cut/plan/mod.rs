@@ -20,7 +20,7 @@
 mod smart;
 
 use crate::cut::Type;
-use crate::media::{Frame, FrameKind};
+use crate::media::{Frame, FrameKind, sort_by_showing};
 use crate::utc::UtcNs;
 
 /// What can be done to start copying at a keyframe that leans on what was before.
@@ -129,7 +129,7 @@ impl<'a> Shot<'a> {
             numbered.filter(|(frame, _)| (from..to).contains(&frame.utc) && frame.pts >= decodable);
         let mut shown: Vec<u32> = wanted.map(|(_, number)| number).collect();
         let pts = |number: &u32| frames.get(*number as usize).map_or(0, |frame| frame.pts);
-        shown.sort_by_key(pts);
+        sort_by_showing(&mut shown, pts);
         (!shown.is_empty()).then_some(Self { frames, shown })
     }
 

@@ -23,6 +23,7 @@ fn frames(structure: &str) -> Vec<Frame> {
                 dts: (number as i64 - 2) * TICKS,
                 duration: TICKS as u32,
                 bytes: 1,
+                file: 0,
                 description: 0,
                 kind: match kind {
                     "I" => FrameKind::Sync,

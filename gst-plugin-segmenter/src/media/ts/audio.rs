@@ -158,6 +158,7 @@ impl Audio {
                 dts: 0,
                 duration: 0,
                 bytes: sound.sample_bytes as u32,
+                file: 0,
                 description,
                 kind: FrameKind::Sync,
                 utc: UtcNs(0),

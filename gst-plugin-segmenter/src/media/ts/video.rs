@@ -146,6 +146,7 @@ fn frame(gathered: &Gathered<'_>, picture: &Picture, description: u16) -> Option
         dts: gathered.dts?,
         duration: 0,
         bytes: u32::try_from(picture.bytes).ok()?,
+        file: 0,
         description,
         kind: picture.kind,
         utc: UtcNs(0),

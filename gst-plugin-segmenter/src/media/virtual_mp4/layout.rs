@@ -6,6 +6,7 @@
 //! together and is read at once.
 
 use super::super::assembly::{Assembly, AssemblyTrack, Part};
+use super::times::Starts;
 
 /// How much of one track stands together, in seconds.
 const RUN_S: i64 = 1;
@@ -58,8 +59,8 @@ pub enum SliceSource {
 }
 
 impl Layout {
-    /// Lays out the samples of all tracks.
-    pub fn of(assembly: &Assembly) -> Self {
+    /// Lays out the samples of all tracks, whose edits start at `starts`.
+    pub fn of(assembly: &Assembly, starts: &[Starts]) -> Self {
         let mut layout = Self {
             tracks: assembly
                 .tracks
@@ -68,8 +69,10 @@ impl Layout {
                 .collect(),
             ..Self::default()
         };
+        let edited = assembly.tracks.iter().zip(starts);
+        let zeros: Vec<i64> = edited.map(|(track, starts)| zero(track, starts)).collect();
         let mut next = vec![0; assembly.tracks.len()];
-        while let Some(track) = earliest(&assembly.tracks, &next) {
+        while let Some(track) = earliest(&assembly.tracks, &zeros, &next) {
             let (Some(samples), Some(at)) = (assembly.tracks.get(track), next.get_mut(track))
             else {
                 break;
@@ -168,12 +171,24 @@ impl Slice {
     }
 }
 
+/// The media time at which presentation starts, where the tracks are together.
+fn zero(track: &AssemblyTrack, starts: &Starts) -> i64 {
+    let mut empty_ticks = 0_u64;
+    for (edit, start) in track.edits.iter().zip(starts) {
+        if let Some(start) = start {
+            return start.saturating_sub_unsigned(empty_ticks);
+        }
+        empty_ticks = empty_ticks.saturating_add(edit.ticks);
+    }
+    0
+}
+
 /// The track whose next sample is decoded first.
-fn earliest(tracks: &[AssemblyTrack], next: &[usize]) -> Option<usize> {
-    let waiting = tracks.iter().zip(next).enumerate();
-    let times = waiting.filter_map(|(number, (track, next))| {
+fn earliest(tracks: &[AssemblyTrack], zeros: &[i64], next: &[usize]) -> Option<usize> {
+    let waiting = tracks.iter().zip(zeros).zip(next).enumerate();
+    let times = waiting.filter_map(|(number, ((track, zero), next))| {
         let sample = track.samples.get(*next)?;
-        Some((time_ns(track, sample.dts), number))
+        Some((time_ns(track, sample.dts.saturating_sub(*zero)), number))
     });
     times.min().map(|(_, number)| number)
 }

@@ -20,7 +20,7 @@ use mp4_atom::{Encode, FourCC, Ftyp};
 use sha2::{Digest, Sha256};
 
 use self::layout::{Layout, SliceSource};
-use self::times::Times;
+use self::times::Starts;
 use super::MediaError;
 use super::assembly::{Assembly, SourceFile};
 use super::sample_reader::{self, OpenFiles, about, open_source};
@@ -29,6 +29,10 @@ use crate::utc::UtcNs;
 /// Goes into the validator: to be raised when the same samples come to be written otherwise.
 const FORMAT_VERSION: u32 = 2;
 
+/// What a sample takes of the head where its size, time and offset differ from those before, and what
+/// the rest of it takes, mostly.
+const SAMPLE_BYTES: usize = 12;
+const HEAD_BYTES: usize = 64 << 10;
 /// Segments that are open while bytes are written: around a border, the tracks take turns.
 const MOST_OPEN: usize = 2;
 
@@ -50,9 +54,9 @@ impl VirtualMp4 {
         if assembly.tracks.is_empty() {
             return Err(MediaError::NoTracks);
         }
-        let times: Vec<Times> = assembly.tracks.iter_mut().map(Times::settle).collect();
-        let layout = Layout::of(&assembly);
-        let head = head(&assembly, &times, &layout, created)?;
+        let starts: Vec<Starts> = assembly.tracks.iter_mut().map(times::settle).collect();
+        let layout = Layout::of(&assembly, &starts);
+        let head = head(&assembly, &starts, &layout, created)?;
         let etag = etag(&head, &layout, &assembly);
         Ok(Self {
             head,
@@ -228,14 +232,19 @@ fn copy_from<W: Write>(
 /// `ftyp`, `moov` and the header of `mdat`.
 fn head(
     assembly: &Assembly,
-    times: &[Times],
+    starts: &[Starts],
     layout: &Layout,
     created: UtcNs,
 ) -> Result<Vec<u8>, MediaError> {
-    let mut buf = Vec::new();
+    let samples: usize = assembly
+        .tracks
+        .iter()
+        .map(|track| track.samples.len())
+        .sum();
+    let mut buf = Vec::with_capacity(samples.saturating_mul(SAMPLE_BYTES) + HEAD_BYTES);
     file_type(assembly).encode(&mut buf)?;
     let media_header = media_header(layout.bytes);
-    let places = moov::encode(&mut buf, &assembly.tracks, times, layout, created)?;
+    let places = moov::encode(&mut buf, &assembly.tracks, starts, layout, created)?;
     let media_at = (buf.len() + media_header.len()) as u64;
     for places in places {
         places.shift(&mut buf, media_at);

@@ -8,11 +8,11 @@ use mp4_atom::{
     Mvhd, Smhd, Stco, Stsc, StscEntry, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Url, Vmhd,
 };
 
-use super::super::assembly::AssemblyTrack;
+use super::super::assembly::{AssemblySample, AssemblyTrack};
 use super::super::boxes::child;
 use super::super::init::{BoxResult, creation_time, handler};
 use super::layout::Layout;
-use super::times::{SampleTime, Times};
+use super::times::Starts;
 use crate::utc::UtcNs;
 
 /// Size and kind, then the fixed fields of a visual sample entry (§12.1.3).
@@ -48,7 +48,7 @@ impl Places {
 pub fn encode(
     buf: &mut Vec<u8>,
     tracks: &[AssemblyTrack],
-    times: &[Times],
+    starts: &[Starts],
     layout: &Layout,
     created: UtcNs,
 ) -> mp4_atom::Result<Vec<Places>> {
@@ -71,16 +71,16 @@ pub fn encode(
             ..Mvhd::default()
         }
         .encode(buf)?;
-        let timed = tracks.iter().zip(times);
-        for (((track, times), offsets), id) in timed.zip(&layout.tracks).zip(1..) {
+        let timed = tracks.iter().zip(starts);
+        for (((track, starts), offsets), id) in timed.zip(&layout.tracks).zip(1..) {
             buf.encode_atom(b"trak", |buf| {
                 header(track, id, created, presented(track)).encode(buf)?;
                 if !track.edits.is_empty() {
-                    let edits = edit_list(track, times, timescale);
+                    let edits = edit_list(track, starts, timescale);
                     buf.encode_atom(b"edts", |buf| edits.encode(buf))?;
                 }
-                media(buf, track, media_ticks(track, times), created, |buf| {
-                    sample_tables(buf, track, times)?;
+                media(buf, track, media_ticks(track), created, |buf| {
+                    sample_tables(buf, track)?;
                     places.push(offsets.places(buf)?);
                     Ok(())
                 })
@@ -144,11 +144,11 @@ fn shown_size(entry: &[u8]) -> (u32, u32) {
     (whole(shown), whole(height << 16))
 }
 
-fn edit_list(track: &AssemblyTrack, times: &Times, timescale: u32) -> Elst {
+fn edit_list(track: &AssemblyTrack, starts: &Starts, timescale: u32) -> Elst {
     // Each edit ends where the sum of ticks up to there does, so that rounding does not add up.
     let (mut ticks, mut written) = (0_u64, 0);
     let mut entries = Vec::with_capacity(track.edits.len());
-    for (edit, start) in track.edits.iter().zip(&times.starts) {
+    for (edit, start) in track.edits.iter().zip(starts) {
         ticks = ticks.saturating_add(edit.ticks);
         let end = rescale(ticks, track, timescale);
         entries.push(ElstEntry {
@@ -196,15 +196,13 @@ fn media(
 }
 
 /// From the first sample's decoding to the last one's end.
-fn media_ticks(track: &AssemblyTrack, times: &Times) -> u64 {
-    let last = times.samples.last().map_or(0, |last| last.dts);
-    let ticks = track.samples.last().map_or(0, |last| last.duration);
-    u64::try_from(last)
-        .unwrap_or(0)
-        .saturating_add(ticks.into())
+fn media_ticks(track: &AssemblyTrack) -> u64 {
+    let last = track.samples.last();
+    let end = last.map_or(0, |last| last.dts.saturating_add(last.duration.into()));
+    u64::try_from(end).unwrap_or(0)
 }
 
-fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack, times: &Times) -> BoxResult {
+fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack) -> BoxResult {
     buf.encode_atom(b"stsd", |buf| {
         0u32.encode(buf)?; // version and flags
         (track.descriptions.len() as u32).encode(buf)?;
@@ -213,12 +211,16 @@ fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack, times: &Times) -> Box
         }
         Ok(())
     })?;
-    decoding_times(track, times).encode(buf)?;
-    if times.samples.iter().any(|time| time.offset != 0) {
-        composition_offsets(times).encode(buf)?;
+    decoding_times(track).encode(buf)?;
+    let offsets = track.samples.iter().map(offset);
+    let (least, greatest) = offsets.fold((0, 0), |(least, greatest), offset| {
+        (offset.min(least), offset.max(greatest))
+    });
+    if (least, greatest) != (0, 0) {
+        composition_offsets(track, least).encode(buf)?;
     }
-    if times.shift() > 0 {
-        composition_to_decoding(track, times).encode(buf)?;
+    if least < 0 {
+        composition_to_decoding(track).encode(buf)?;
     }
     if !track.samples.iter().all(|sample| sample.is_entry) {
         let numbered = track.samples.iter().zip(1..);
@@ -238,12 +240,11 @@ fn sample_tables(buf: &mut Vec<u8>, track: &AssemblyTrack, times: &Times) -> Box
 }
 
 /// Ticks from each sample's decoding to the next one's (§8.6.1.2), runs of equals together.
-fn decoding_times(track: &AssemblyTrack, times: &Times) -> Stts {
-    let next = times.samples.iter().skip(1).map(|next| Some(next.dts));
-    let samples = track.samples.iter().zip(&times.samples);
+fn decoding_times(track: &AssemblyTrack) -> Stts {
+    let next = track.samples.iter().skip(1).map(|next| Some(next.dts));
     let mut entries: Vec<SttsEntry> = Vec::new();
-    for ((sample, time), next) in samples.zip(next.chain([None])) {
-        let until = |next: i64| u32::try_from(next.saturating_sub(time.dts)).unwrap_or(u32::MAX);
+    for (sample, next) in track.samples.iter().zip(next.chain([None])) {
+        let until = |next: i64| u32::try_from(next.saturating_sub(sample.dts)).unwrap_or(u32::MAX);
         let sample_delta = next.map_or(sample.duration, until);
         match entries.last_mut() {
             Some(last) if last.sample_delta == sample_delta => last.sample_count += 1,
@@ -256,20 +257,24 @@ fn decoding_times(track: &AssemblyTrack, times: &Times) -> Stts {
     Stts { entries }
 }
 
-/// Ticks from each sample's decoding to its presentation (§8.6.1.3).
-fn composition_offsets(times: &Times) -> Ctts {
-    let mut entries: Vec<CttsEntry> = Vec::new();
-    for time in &times.samples {
+/// Ticks from a sample's decoding to its presentation (§8.6.1.3).
+fn offset(sample: &AssemblySample) -> i64 {
+    sample.pts.saturating_sub(sample.dts)
+}
+
+/// The offsets of all samples, of which `least` is the most negative one.
+fn composition_offsets(track: &AssemblyTrack, least: i64) -> Ctts {
+    let mut entries: Vec<CttsEntry> = Vec::with_capacity(track.samples.len());
+    for sample_offset in track.samples.iter().map(offset) {
         match entries.last_mut() {
-            Some(last) if last.sample_offset == time.offset => last.sample_count += 1,
+            Some(last) if last.sample_offset == sample_offset => last.sample_count += 1,
             _ => entries.push(CttsEntry {
                 sample_count: 1,
-                sample_offset: time.offset,
+                sample_offset,
             }),
         }
     }
     // ffmpeg 5.1 does not look at the last two for the most negative one.
-    let least = times.shift().saturating_neg();
     let seen = entries.iter().rev().skip(2);
     if least < 0 && seen.map(|entry| entry.sample_offset).min() != Some(least) {
         let nothing = CttsEntry {
@@ -282,17 +287,17 @@ fn composition_offsets(times: &Times) -> Ctts {
 }
 
 /// Where offsets are negative: how the two times lie to one another (§8.6.1.4).
-fn composition_to_decoding(track: &AssemblyTrack, times: &Times) -> Cslg {
-    let offsets = || times.samples.iter().map(|time| time.offset);
-    let shows = || times.samples.iter().map(SampleTime::pts);
-    let ends = track.samples.iter().zip(shows());
-    let ends = ends.map(|(sample, shown)| shown.saturating_add(sample.duration.into()));
+fn composition_to_decoding(track: &AssemblyTrack) -> Cslg {
+    let offsets = || track.samples.iter().map(offset);
+    let shows = track.samples.iter().map(|sample| sample.pts);
+    let end = |sample: &AssemblySample| sample.pts.saturating_add(sample.duration.into());
+    let least = offsets().min().unwrap_or(0);
     Cslg {
-        composition_to_dts_shift: times.shift(),
-        least_decode_to_display_shift: offsets().min().unwrap_or(0),
+        composition_to_dts_shift: least.min(0).saturating_neg(),
+        least_decode_to_display_shift: least,
         greatest_decode_to_display_delta: offsets().max().unwrap_or(0),
-        composition_start_time: shows().min().unwrap_or(0),
-        composition_end_time: ends.max().unwrap_or(0),
+        composition_start_time: shows.min().unwrap_or(0),
+        composition_end_time: track.samples.iter().map(end).max().unwrap_or(0),
     }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! When samples are decoded and shown, in the time of the file.
 //!
+//! The samples' own times become those of the file: so many need no table of their own beside.
+//!
 //! Where all samples are shown, media time starts at the first one's decoding, and the edit list
 //! says where presentation does: composition offsets are never negative then, and every player
 //! understands them.
@@ -20,34 +22,13 @@
 use std::ops::Range;
 
 use super::super::assembly::{AssemblySample, AssemblyTrack};
+use super::super::frames::sort_by_showing;
 
 /// How often the keyframe of the next clip stands between two.
 const REPEATS: usize = 2;
 
-/// The time of one sample, in ticks of the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SampleTime {
-    /// When it is decoded.
-    pub dts: i64,
-    /// From then until it is shown (§8.6.1.3).
-    pub offset: i64,
-}
-
-impl SampleTime {
-    /// When it is shown; below zero it never is.
-    pub fn pts(&self) -> i64 {
-        self.dts.saturating_add(self.offset)
-    }
-}
-
-/// The times of a track.
-#[derive(Clone, Debug, Default)]
-pub struct Times {
-    /// Of each sample.
-    pub samples: Vec<SampleTime>,
-    /// For each edit the media time at which it starts; none if it is empty.
-    pub starts: Vec<Option<i64>>,
-}
+/// For each edit the media time at which it starts; none if it is empty.
+pub type Starts = Vec<Option<i64>>;
 
 /// Samples that one edit shows, with those they need.
 struct Clip {
@@ -55,87 +36,76 @@ struct Clip {
     shown: Range<i64>,
 }
 
-impl Times {
-    /// Those of a track, which gets the samples that it needs between clips.
-    pub fn settle(track: &mut AssemblyTrack) -> Self {
-        let clips = clips(track);
-        match clips.is_empty() {
-            true => Self::as_they_are(track),
-            false => Self::squeezed(track, &clips),
-        }
-    }
-
-    fn as_they_are(track: &AssemblyTrack) -> Self {
-        let zero = track.samples.first().map_or(0, |sample| sample.dts);
-        let time = |sample: &AssemblySample| SampleTime {
-            dts: sample.dts.saturating_sub(zero),
-            offset: sample.pts.saturating_sub(sample.dts),
-        };
-        let start = |pts: i64| pts.saturating_sub(zero).max(0);
-        Self {
-            samples: track.samples.iter().map(time).collect(),
-            starts: track.edits.iter().map(|edit| edit.pts.map(start)).collect(),
-        }
-    }
-
-    fn squeezed(track: &mut AssemblyTrack, clips: &[Clip]) -> Self {
-        let moment = moment(track, clips);
-        let mut times = Self::default();
-        times.samples.reserve(track.samples.len());
-        if let [clip] = clips {
+/// Gives the samples of a track their media times, and the track those that it needs between clips.
+pub fn settle(track: &mut AssemblyTrack) -> Starts {
+    let clips = clips(track);
+    match &*clips {
+        [] => count_from_the_first(track),
+        [clip] => {
+            let moment = moment(track, &clips);
             let lead = clip.lead_in(&track.samples, moment);
-            clip.time(&track.samples, lead, 0, moment, &mut times.samples);
-            let start = |pts: Option<i64>| pts.map(|_| lead);
-            times.starts = track.edits.iter().map(|edit| edit.pts).map(start).collect();
-            return times;
+            clip.time(&mut track.samples, lead, 0, moment);
+            let starts = track.edits.iter().map(|edit| edit.pts.map(|_| lead));
+            starts.collect()
         }
-        let mut starts = Vec::with_capacity(clips.len());
-        let mut samples = Vec::with_capacity(track.samples.len() + REPEATS * clips.len());
-        let (mut next, mut behind) = (0, 0);
-        for (number, clip) in clips.iter().enumerate() {
-            let held = track.samples.get(clip.samples.clone()).unwrap_or_default();
-            let lead = clip.lead_in(held, moment);
-            // What is hidden of this clip comes after all that is shown of the one before.
-            let first_pts = held.iter().map(|sample| sample.pts).min().unwrap_or(0);
-            let hidden = clip.shown.start.saturating_sub(first_pts);
-            let start = next + lead;
-            let start = if number == 0 {
-                start
-            } else {
-                start.max(behind + hidden)
-            };
-            clip.time(held, start, start - lead, moment, &mut times.samples);
-            samples.extend_from_slice(held);
-            starts.push(start);
-            next = times.samples.last().map_or(0, |last| last.dts) + moment;
-            let length = clip.shown.end.saturating_sub(clip.shown.start);
-            let ends = times.samples.iter().zip(&samples);
-            let ends = ends.map(|(time, sample)| time.pts() + i64::from(sample.duration));
-            behind = ends.max().unwrap_or(0).max(start + length);
-            let keyframe = clips.get(number + 1).map(|next| next.samples.start);
-            let Some(keyframe) = keyframe.and_then(|at| track.samples.get(at)) else {
-                continue;
-            };
-            for _ in 0..REPEATS {
-                samples.push(keyframe.clone());
-                let offset = start.saturating_add(length).saturating_sub(next);
-                times.samples.push(SampleTime { dts: next, offset });
-                next = next.saturating_add(moment);
-            }
-        }
-        track.samples = samples;
-        let mut starts = starts.into_iter();
-        let start = |pts: Option<i64>| pts.and_then(|_| starts.next());
-        times.starts = track.edits.iter().map(|edit| edit.pts).map(start).collect();
-        times
+        clips => join(track, clips),
     }
+}
 
-    /// By how much the most negative offset is: so much later is what they are counted from
-    /// (`compositionToDTSShift` of §8.6.1.4).
-    pub fn shift(&self) -> i64 {
-        let least = self.samples.iter().map(|time| time.offset).min();
-        least.unwrap_or(0).min(0).saturating_neg()
+fn count_from_the_first(track: &mut AssemblyTrack) -> Starts {
+    let zero = track.samples.first().map_or(0, |sample| sample.dts);
+    for sample in &mut track.samples {
+        sample.pts = sample.pts.saturating_sub(zero);
+        sample.dts = sample.dts.saturating_sub(zero);
     }
+    let start = |pts: i64| pts.saturating_sub(zero).max(0);
+    track.edits.iter().map(|edit| edit.pts.map(start)).collect()
+}
+
+fn join(track: &mut AssemblyTrack, clips: &[Clip]) -> Starts {
+    let moment = moment(track, clips);
+    let mut starts = Vec::with_capacity(clips.len());
+    let mut samples = Vec::with_capacity(track.samples.len() + REPEATS * clips.len());
+    let (mut next, mut behind) = (0, 0);
+    for (number, clip) in clips.iter().enumerate() {
+        let held = track.samples.get(clip.samples.clone()).unwrap_or_default();
+        let lead = clip.lead_in(held, moment);
+        // What is hidden of this clip comes after all that is shown of the one before.
+        let first_pts = held.iter().map(|sample| sample.pts).min().unwrap_or(0);
+        let hidden = clip.shown.start.saturating_sub(first_pts);
+        let start = next + lead;
+        let start = if number == 0 {
+            start
+        } else {
+            start.max(behind + hidden)
+        };
+        let first = samples.len();
+        samples.extend_from_slice(held);
+        let timed = samples.get_mut(first..).unwrap_or_default();
+        clip.time(timed, start, start - lead, moment);
+        starts.push(start);
+        next = samples.last().map_or(0, |last| last.dts) + moment;
+        let length = clip.shown.end.saturating_sub(clip.shown.start);
+        let ends = samples.iter();
+        let ends = ends.map(|sample| sample.pts + i64::from(sample.duration));
+        behind = ends.max().unwrap_or(0).max(start + length);
+        let keyframe = clips.get(number + 1).map(|next| next.samples.start);
+        let Some(keyframe) = keyframe.and_then(|at| track.samples.get(at)) else {
+            continue;
+        };
+        for _ in 0..REPEATS {
+            samples.push(AssemblySample {
+                dts: next,
+                pts: start.saturating_add(length),
+                ..keyframe.clone()
+            });
+            next = next.saturating_add(moment);
+        }
+    }
+    track.samples = samples;
+    let mut starts = starts.into_iter();
+    let start = |pts: Option<i64>| pts.and_then(|_| starts.next());
+    track.edits.iter().map(|edit| edit.pts).map(start).collect()
 }
 
 impl Clip {
@@ -146,30 +116,22 @@ impl Clip {
         moment.saturating_mul(i64::try_from(hidden).unwrap_or(i64::MAX))
     }
 
-    /// Adds the times of its samples, if it is presented from `start` on, and decoded from `first`
+    /// Sets the times of its samples, if it is presented from `start` on, and decoded from `first`
     /// on: hidden ones a moment apart, each other one when as many are shown as were decoded before
     /// it, or a moment after the one before.
-    fn time(
-        &self,
-        samples: &[AssemblySample],
-        start: i64,
-        first: i64,
-        moment: i64,
-        times: &mut Vec<SampleTime>,
-    ) {
+    fn time(&self, samples: &mut [AssemblySample], start: i64, first: i64, moment: i64) {
         let placed = |pts: i64| pts.saturating_sub(self.shown.start).saturating_add(start);
         let shown = samples.iter().map(|sample| sample.pts);
         let mut shows: Vec<i64> = shown.filter(|pts| self.shown.contains(pts)).collect();
-        shows.sort_unstable();
+        sort_by_showing(&mut shows, |pts| *pts);
         let mut dues = shows.into_iter().map(placed);
         let mut next = first;
         for sample in samples {
             let is_shown = self.shown.contains(&sample.pts);
             let due = is_shown.then(|| dues.next()).flatten();
-            let dts = due.unwrap_or(first).max(next);
-            let offset = placed(sample.pts).saturating_sub(dts);
-            times.push(SampleTime { dts, offset });
-            next = dts.saturating_add(moment);
+            sample.dts = due.unwrap_or(first).max(next);
+            sample.pts = placed(sample.pts);
+            next = sample.dts.saturating_add(moment);
         }
     }
 }
@@ -249,7 +211,8 @@ mod tests {
                     bytes: 1,
                     description: 0,
                     is_entry: number == 0,
-                    parts: 0..0,
+                    // Tells it from the others.
+                    parts: track.samples.len() as u32..0,
                 });
             }
             track.edits.push(Edit {
@@ -260,8 +223,8 @@ mod tests {
         track
     }
 
-    fn decoding_increases(times: &Times) {
-        for pair in times.samples.windows(2) {
+    fn decoding_increases(track: &AssemblyTrack) {
+        for pair in track.samples.windows(2) {
             assert!(pair[0].dts < pair[1].dts, "{pair:?}");
         }
     }
@@ -269,17 +232,11 @@ mod tests {
     #[test]
     fn where_all_is_shown_media_time_starts_with_decoding() {
         let mut whole = track(&[(0, 9)]);
-        let times = Times::settle(&mut whole);
-        assert_eq!(
-            times.samples[0],
-            SampleTime {
-                dts: 0,
-                offset: 2 * PICTURE
-            }
-        );
-        assert_eq!(times.starts, [Some(2 * PICTURE)]);
-        assert_eq!(times.shift(), 0);
-        assert!(times.samples.iter().all(|time| time.offset >= 0));
+        let starts = settle(&mut whole);
+        let first = &whole.samples[0];
+        assert_eq!((first.dts, first.pts), (0, 2 * PICTURE));
+        assert_eq!(starts, [Some(2 * PICTURE)]);
+        assert!(whole.samples.iter().all(|sample| sample.pts >= sample.dts));
     }
 
     #[test]
@@ -287,21 +244,21 @@ mod tests {
         for (from, to) in (0..9).flat_map(|from| (from + 1..=9).map(move |to| (from, to))) {
             let mut cut = track(&[(from, to)]);
             let all: Vec<i64> = cut.samples.iter().map(|sample| sample.pts).collect();
-            let times = Times::settle(&mut cut);
+            let starts = settle(&mut cut);
             if (from, to) == (0, 9) {
                 continue;
             }
-            decoding_increases(&times);
-            let start = times.starts[0].expect("an edit");
+            decoding_increases(&cut);
+            let start = starts[0].expect("an edit");
             let end = start + (to - from) * PICTURE;
             let shown = |pts: &i64| (from * PICTURE..to * PICTURE).contains(pts);
-            for (pts, time) in all.iter().zip(&times.samples) {
-                assert_eq!(time.pts() - start, pts - from * PICTURE);
-                assert_eq!((start..end).contains(&time.pts()), shown(pts));
+            for (pts, sample) in all.iter().zip(&cut.samples) {
+                assert_eq!(sample.pts - start, pts - from * PICTURE);
+                assert_eq!((start..end).contains(&sample.pts), shown(pts));
             }
             let first = all.iter().position(shown).expect("one is shown");
-            assert_eq!(times.samples[first].dts, start, "{from}..{to}");
-            let last = times.samples.last().expect("some").dts;
+            assert_eq!(cut.samples[first].dts, start, "{from}..{to}");
+            let last = cut.samples.last().expect("some").dts;
             assert!(last < end - start, "{from}..{to} decodes until {last}");
         }
     }
@@ -309,21 +266,20 @@ mod tests {
     #[test]
     fn between_clips_the_next_keyframe_is_read_twice_before_the_next_edit() {
         let mut cut = track(&[(3, 6), (2, 9)]);
-        let times = Times::settle(&mut cut);
-        decoding_increases(&times);
-        assert_eq!(cut.samples.len(), times.samples.len());
+        let keyframe = cut.samples[PYRAMID.len()].parts.clone();
+        let starts = settle(&mut cut);
+        decoding_increases(&cut);
         assert_eq!(cut.samples.len(), 2 * PYRAMID.len() + REPEATS);
-        let starts: Vec<i64> = times.starts.iter().flatten().copied().collect();
+        let starts: Vec<i64> = starts.iter().flatten().copied().collect();
         let end = starts[0] + 3 * PICTURE;
-        let repeats = &times.samples[PYRAMID.len()..PYRAMID.len() + REPEATS];
-        for (time, sample) in repeats.iter().zip(&cut.samples[PYRAMID.len()..]) {
-            assert!(sample.is_entry && sample.pts == 20 * PICTURE);
-            assert!(time.dts < starts[0] + 3 * PICTURE && time.pts() >= end);
+        for repeat in &cut.samples[PYRAMID.len()..PYRAMID.len() + REPEATS] {
+            assert!(repeat.is_entry && repeat.parts == keyframe);
+            assert!(repeat.dts < end && repeat.pts >= end);
         }
         // Nothing of one clip is shown in the time of the other.
-        let behind = &times.samples[PYRAMID.len() + REPEATS..];
-        assert!(behind.iter().all(|time| time.pts() >= end));
-        let before = &times.samples[..PYRAMID.len()];
-        assert!(before.iter().all(|time| time.pts() < starts[1]));
+        let behind = &cut.samples[PYRAMID.len() + REPEATS..];
+        assert!(behind.iter().all(|sample| sample.pts >= end));
+        let before = &cut.samples[..PYRAMID.len()];
+        assert!(before.iter().all(|sample| sample.pts < starts[1]));
     }
 }
