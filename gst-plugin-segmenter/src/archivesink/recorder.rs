@@ -321,6 +321,7 @@ impl Recorder {
         let mut waiting: Vec<(usize, Frame)> = Vec::new();
         for (id, stream) in self.streams.iter_mut().enumerate() {
             stream.changed = false;
+            stream.waiting = stream.held.len();
             while let Some(frame) = stream.take_held() {
                 waiting.push((id, frame));
             }
@@ -329,6 +330,9 @@ impl Recorder {
         // Sound from before the first keyframe is held, and so keeps its place.
         for (id, frame) in waiting {
             self.accept(id, frame, now_ns);
+            if let Some(stream) = self.streams.get_mut(id) {
+                stream.waiting -= 1;
+            }
         }
     }
 

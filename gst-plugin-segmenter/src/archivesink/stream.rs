@@ -44,6 +44,8 @@ pub struct Stream {
     /// Frames that wait for a segment with a track for them, in order.
     pub held: VecDeque<Frame>,
     held_bytes: usize,
+    /// Frames that came before recording started and are to be recorded still.
+    pub waiting: usize,
     /// When a frame last came, on the monotonic clock.
     pub heard_at_ns: Option<i64>,
 }
@@ -63,6 +65,7 @@ impl Stream {
             stamper: Stamper::new(40_000_000, None),
             held: VecDeque::new(),
             held_bytes: 0,
+            waiting: 0,
             heard_at_ns: None,
         }
     }
@@ -129,9 +132,10 @@ impl Stream {
             .is_some_and(|at_ns| now_ns.saturating_sub(at_ns) < silence_ns)
     }
 
-    /// Its next frame is to be expected soon: it is live and was not silent for long.
+    /// Its next frame is to be expected soon: it is live and was not silent for long, or its frames
+    /// have waited for the start, even if its end did as well.
     pub fn expected(&self, now_ns: i64) -> bool {
-        self.live() && self.heard_within(SILENCE_NS, now_ns)
+        self.waiting > 0 || (self.live() && self.heard_within(SILENCE_NS, now_ns))
     }
 
     /// How far it has come.

@@ -258,6 +258,39 @@ fn stopping_without_an_end_closes_what_is_open_and_starting_again_goes_on_beside
     });
 }
 
+/// As from a file that is read as fast as can be: one thread is done before the other has begun.
+#[test]
+fn a_track_that_ends_before_the_other_begins_is_recorded_whole() {
+    let (clip, aac) = (Clip::h264_pyramid(3), Clip::aac(3));
+    // A file of one frame of sound would be too short for ffmpeg to be sure of it.
+    let (pictures, sounds) = (clip.frames.clone(), aac.between(0, 2_900_000_000));
+    in_both_containers(|container| {
+        for video_first in [true, false] {
+            let mut rig = Rig::new(container);
+            let (video, audio) = (rig.feed("video"), rig.feed("audio_0"));
+            rig.play();
+            let mut parts = [
+                (&video, &clip.caps, &pictures),
+                (&audio, &aac.caps, &sounds),
+            ];
+            if !video_first {
+                parts.reverse();
+            }
+            for (feed, caps, frames) in parts {
+                feed.caps(caps);
+                play(&[(feed, frames.clone())]);
+                feed.end();
+            }
+            rig.finish(&[]);
+            let segments = decoded(&rig);
+            let shown = readback::video(&segments);
+            readback::assert_same_times("video", &shown, &times(&rig, &pictures));
+            let heard = readback::audio(&segments, 0);
+            readback::assert_same_times("audio", &heard, &times(&rig, &sounds));
+        }
+    });
+}
+
 /// A pipeline with a real encoder that would give a keyframe every ten seconds if not asked.
 #[test]
 fn an_encoder_that_takes_requests_makes_segments_of_just_the_target_duration() {

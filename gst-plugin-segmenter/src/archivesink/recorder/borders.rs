@@ -121,8 +121,9 @@ impl Recorder {
                 stream.live() && stream.heard_within(GRACE_NS, now_ns)
             }
         };
-        // Sound that is held comes, even if it is the last of its stream.
-        let held = |stream: &Stream| !stream.held.is_empty() || has_frames(stream);
+        // What is held comes, even if it is the last of its stream.
+        let held =
+            |stream: &Stream| !stream.held.is_empty() || stream.waiting > 0 || has_frames(stream);
         let live = self
             .streams
             .iter()
