@@ -66,12 +66,13 @@ pyramid=("${x264[@]}" "${closed[@]}" -bf 3 -b_strategy 0 -x264opts b-pyramid=nor
 x265=(-c:v libx265 -preset veryfast -pix_fmt yuv420p -tag:v hvc1)
 small h264-nob.mp4 192:80 "${x264[@]}" "${closed[@]}" -bf 0
 small h264-b.mp4 192:80 "${pyramid[@]}"
-small h264-open.mp4 192:80 "${x264[@]}" -bf 3 -b_strategy 0 \
+# With four B-frames each, four pictures lead every keyframe: shown before it, stored behind it.
+small h264-open.mp4 192:80 "${x264[@]}" -bf 4 -b_strategy 0 \
     -x264-params "keyint=25:min-keyint=25:scenecut=0:open-gop=1"
 small h264-other.mp4 256:112 "${pyramid[@]}"
 small h265.mp4 192:80 "${x265[@]}" \
     -x265-params "log-level=error:keyint=25:min-keyint=25:scenecut=0:open-gop=0:bframes=3"
 small h265-open.mp4 192:80 "${x265[@]}" \
-    -x265-params "log-level=error:keyint=25:min-keyint=25:scenecut=0:open-gop=1:bframes=3"
+    -x265-params "log-level=error:keyint=25:min-keyint=25:scenecut=0:open-gop=1:bframes=4:b-adapt=0"
 
 echo "$recipe" >"$clips/recipe"

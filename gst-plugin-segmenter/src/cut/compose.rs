@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::FrameCache;
 use super::error::{CutError, Hole};
 use super::footage::Footage;
-use super::request::{Gaps, Request};
+use super::request::{Gaps, Request, Type};
 use super::sound::{self, Placement};
 use super::stretch::{ns_ticks, ticks_ns};
 use super::{edges, pictures};
@@ -89,8 +89,9 @@ pub(super) fn footage(
     request.check()?;
     let mut footage = Footage::default();
     let name = (request.stream.as_str(), request.variant.as_str());
+    let is_rough = request.kind == Type::Rough;
     for (from, to) in &request.ranges {
-        footage.add(archive, cache, name, *from, *to)?;
+        footage.add(archive, cache, name, *from, *to, is_rough)?;
     }
     if footage.clips.is_empty() && footage.holes.iter().all(|hole| hole.reason.is_none()) {
         return Err(CutError::Nothing {

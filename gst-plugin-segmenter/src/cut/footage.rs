@@ -13,7 +13,7 @@ use super::error::{CutError, Hole};
 use super::stretch::{Stretch, ticks_ns, zero_of};
 use crate::archive::{Archive, Piece, best::TOLERANCE_NS};
 use crate::media::assembly::SourceFile;
-use crate::media::{Frame, FrameTrack, SegmentMark};
+use crate::media::{Frame, FrameTrack, SegmentFrames, SegmentMark};
 use crate::utc::{SECOND_NS, UtcNs};
 
 /// How much before and after a range is looked at.
@@ -101,7 +101,8 @@ impl Clip {
 }
 
 impl Footage {
-    /// Adds what there is of `[from, to)`.
+    /// Adds what there is of `[from, to)`, and with `whole_segments` of the rest of the segments that
+    /// hold it.
     ///
     /// # Errors
     /// If the archive cannot be read, has no such stream, or the range holds too many frames.
@@ -112,8 +113,14 @@ impl Footage {
         (stream, variant): (&str, &str),
         from: UtcNs,
         to: UtcNs,
+        whole_segments: bool,
     ) -> Result<(), CutError> {
-        let best = archive.best(stream, variant, from - AROUND_NS, to + AROUND_NS)?;
+        let look = |to| archive.best(stream, variant, from - AROUND_NS, to + AROUND_NS);
+        let mut best = look(to)?;
+        if whole_segments && let Some(Piece::Segment { segment, .. }) = best.pieces.last() {
+            // The sound of its last pictures may be in the one behind it.
+            best = look(segment.end())?;
+        }
         let first = self.clips.len();
         let mut unreadable = Vec::new();
         let mut is_broken = true;
@@ -131,7 +138,7 @@ impl Footage {
             };
             match cache.frames(&segment) {
                 Ok(indexed) => {
-                    if !joins || is_broken || self.ends_before(from) {
+                    if !joins || is_broken || self.ends_before(from, &indexed.frames) {
                         self.clips.push(Clip {
                             from,
                             ..Clip::default()
@@ -212,11 +219,15 @@ impl Footage {
         Ok(())
     }
 
-    /// Whether the last segment has less than its name promises, so that what begins at `from` does
-    /// not follow on it.
-    fn ends_before(&self, from: UtcNs) -> bool {
+    /// Whether the last segment has less than its name promises, so that the next one, which begins
+    /// at `from`, does not follow on it. What is shown last of an open GOP before a segment's
+    /// keyframe is in the segment.
+    fn ends_before(&self, from: UtcNs, next: &SegmentFrames) -> bool {
         let last = self.clips.last().and_then(|clip| clip.spans.last());
-        last.is_some_and(|(_, end)| from - *end > TOLERANCE_NS)
+        last.is_some_and(|(_, end)| {
+            let is_missing = |shown: UtcNs| shown - *end > TOLERANCE_NS;
+            is_missing(from) && first_shown(next).is_none_or(is_missing)
+        })
     }
 
     /// Notes what of `[from, to)` no frame of the clips from `first` on covers.
@@ -279,6 +290,12 @@ impl Numbers {
     }
 }
 
+/// When the first frame of a segment is shown: of its pictures, if it has any.
+fn first_shown(segment: &SegmentFrames) -> Option<UtcNs> {
+    let frames = segment.tracks.first().map(|track| track.frames.iter());
+    frames?.map(|frame| frame.utc).min()
+}
+
 /// Whether what comes first in a segment may refer to the end of the one before.
 fn follows(before: Option<SegmentMark>, mark: Option<SegmentMark>) -> bool {
     match (before, mark) {
@@ -323,7 +340,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::media::{FrameKind, Place, SegmentFrames};
+    use crate::media::{FrameKind, Place};
 
     /// A second of pictures.
     fn segment() -> Indexed {

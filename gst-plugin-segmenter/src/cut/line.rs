@@ -87,11 +87,18 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         for (number, piece) in planned.plan.pieces.iter().enumerate() {
             match piece {
                 Piece::Copy { frames, .. } => {
+                    let at = self.track.samples.len();
                     for frame in frames {
                         let recipe = self.recipes.get(planned.clip, *frame);
                         if let Some(held) = held.get(*frame as usize) {
                             self.copy(held, recipe, shift);
                         }
+                    }
+                    if let (Some(first), Some(dts)) = (
+                        self.track.samples.get_mut(at),
+                        first_decoding_time(planned.frames, frames),
+                    ) {
+                        first.dts = dts.saturating_add(shift);
                     }
                 }
                 Piece::Encode { keep, .. } => {
@@ -323,6 +330,8 @@ fn squeeze(samples: &mut [AssemblySample], shown: &Range<i64>, gap: i64) {
             Some(behind) => shown.end.saturating_add(count(behind)),
             None => last.saturating_sub(count(before - place)),
         };
+        // qtdemux 1.22 does not give decoders a keyframe that is not shown, though others need it.
+        sample.is_entry &= place < before;
         sample.dts = sample.pts;
         sample.duration = u32::try_from(gap).unwrap_or(1);
     }
@@ -334,11 +343,26 @@ fn gap(timescale: u32) -> i64 {
     i64::from(timescale / 6000).max(1)
 }
 
+/// When the first of these pictures is decoded. A keyframe whose leading pictures are left out need
+/// not be decoded so early that they have time after it, and one picture alone has nothing to wait for.
+fn first_decoding_time(held: &[Frame], frames: &[u32]) -> Option<i64> {
+    let (first, behind) = frames.split_first()?;
+    let frame = held.get(*first as usize)?;
+    let next = match behind.first() {
+        None => return Some(frame.pts),
+        Some(next) if *next == first + 1 => return Some(frame.dts),
+        Some(next) => next,
+    };
+    let before_next = held.get(*next as usize)?.dts - i64::from(frame.duration);
+    Some(before_next.min(frame.pts).max(frame.dts))
+}
+
 /// How long before it is shown a picture next to what is copied is decoded.
 fn delay(planned: &Planned<'_>, number: usize) -> i64 {
-    let of = |frame: &u32| {
-        let frame = planned.frames.get(*frame as usize)?;
-        Some(frame.pts.saturating_sub(frame.dts).max(0))
+    let of = |frames: &[u32]| {
+        let first = planned.frames.get(*frames.first()? as usize)?;
+        let dts = first_decoding_time(planned.frames, frames)?;
+        Some(first.pts.saturating_sub(dts).max(0))
     };
     let neighbours = planned.plan.pieces.get(number + 1).into_iter();
     let neighbours = neighbours.chain(
@@ -347,7 +371,7 @@ fn delay(planned: &Planned<'_>, number: usize) -> i64 {
             .and_then(|at| planned.plan.pieces.get(at)),
     );
     let mut copied = neighbours.filter_map(|piece| match piece {
-        Piece::Copy { frames, .. } => frames.first().and_then(of),
+        Piece::Copy { frames, .. } => of(frames),
         Piece::Encode { .. } => None,
     });
     copied.next().unwrap_or(0)
