@@ -116,9 +116,7 @@ impl<'a> Proof<'a> {
             if number % LOOKED_AT_CLOSELY == 0 {
                 verdict = verdict.and_then(|()| case.judge_probed(&decode::probe(path)));
             }
-            // qtdemux 1.22 loses pictures where a track has several edits.
-            let is_for_qtdemux = case.kind != Type::Copy || wanted.ranges.len() == 1;
-            if is_for_qtdemux && (number % LOOKED_AT_CLOSELY == 0 || case.kind == Type::Copy) {
+            if number % LOOKED_AT_CLOSELY == 0 || case.kind == Type::Copy {
                 verdict = verdict.and_then(|()| case.judge_pictures(&played::by_gstreamer(path)));
             }
             if let Err(fault) = verdict {

@@ -18,13 +18,17 @@
 //! - Between clips, the next one's keyframe stands twice more and is hidden. ffmpeg reads on behind
 //!   an edit up to the second keyframe, then goes back for the next edit; these two it finds at
 //!   once, with decoding times that are before the next edit's.
+//! - Where clips are joined, an edit of no length is last, which shows nothing. `qtdemux` compares
+//!   that sum, which is far too large in later edits, with the movie's end; it takes an edit of no
+//!   length for one to the end of the track, the movie's end for unknown, and stops no more. Both
+//!   read the keyframe before that edit: the last clip's stands there, twice as well.
 
 use std::ops::Range;
 
-use super::super::assembly::{AssemblySample, AssemblyTrack};
+use super::super::assembly::{AssemblySample, AssemblyTrack, Edit};
 use super::super::frames::sort_by_showing;
 
-/// How often the keyframe of the next clip stands between two.
+/// How often the keyframe of the next clip stands between two, and that of the last one at the end.
 const REPEATS: usize = 2;
 
 /// For each edit the media time at which it starts; none if it is empty.
@@ -89,8 +93,8 @@ fn join(track: &mut AssemblyTrack, clips: &[Clip]) -> Starts {
         let ends = samples.iter();
         let ends = ends.map(|sample| sample.pts + i64::from(sample.duration));
         behind = ends.max().unwrap_or(0).max(start + length);
-        let keyframe = clips.get(number + 1).map(|next| next.samples.start);
-        let Some(keyframe) = keyframe.and_then(|at| track.samples.get(at)) else {
+        let keyframe = clips.get(number + 1).unwrap_or(clip).samples.start;
+        let Some(keyframe) = track.samples.get(keyframe) else {
             continue;
         };
         for _ in 0..REPEATS {
@@ -102,7 +106,14 @@ fn join(track: &mut AssemblyTrack, clips: &[Clip]) -> Starts {
             next = next.saturating_add(moment);
         }
     }
+    // Late enough that nothing reaches into it, however long a decoder has pictures last.
+    let longest = samples.iter().map(|sample| sample.duration).max();
+    starts.push(behind + i64::from(longest.unwrap_or(0)));
     track.samples = samples;
+    track.edits.push(Edit {
+        pts: starts.last().copied(),
+        ticks: 0,
+    });
     let mut starts = starts.into_iter();
     let start = |pts: Option<i64>| pts.and_then(|_| starts.next());
     track.edits.iter().map(|edit| edit.pts).map(start).collect()
@@ -186,7 +197,6 @@ fn moment(track: &AssemblyTrack, clips: &[Clip]) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::assembly::Edit;
 
     /// How long a picture is shown.
     const PICTURE: i64 = 3600;
@@ -264,13 +274,18 @@ mod tests {
     }
 
     #[test]
-    fn between_clips_the_next_keyframe_is_read_twice_before_the_next_edit() {
+    fn the_next_keyframe_is_read_twice_before_the_next_edit_and_an_edit_of_no_length_is_last() {
         let mut cut = track(&[(3, 6), (2, 9)]);
         let keyframe = cut.samples[PYRAMID.len()].parts.clone();
         let starts = settle(&mut cut);
         decoding_increases(&cut);
-        assert_eq!(cut.samples.len(), 2 * PYRAMID.len() + REPEATS);
+        assert_eq!(cut.samples.len(), 2 * (PYRAMID.len() + REPEATS));
         let starts: Vec<i64> = starts.iter().flatten().copied().collect();
+        let last = cut.edits.last().expect("an edit");
+        assert_eq!((cut.edits.len(), last.ticks, starts.len()), (3, 0, 3));
+        let shown = &cut.samples[..cut.samples.len() - REPEATS];
+        let ends = shown.iter().map(|sample| sample.pts + PICTURE);
+        assert!(ends.max() <= Some(starts[2]), "nothing reaches into it");
         let end = starts[0] + 3 * PICTURE;
         for repeat in &cut.samples[PYRAMID.len()..PYRAMID.len() + REPEATS] {
             assert!(repeat.is_entry && repeat.parts == keyframe);
