@@ -353,7 +353,8 @@ fn first_decoding_time(held: &[Frame], frames: &[u32]) -> Option<i64> {
         Some(next) if *next == first + 1 => return Some(frame.dts),
         Some(next) => next,
     };
-    let before_next = held.get(*next as usize)?.dts - i64::from(frame.duration);
+    let next = held.get(*next as usize)?;
+    let before_next = next.dts.saturating_sub(frame.duration.into());
     Some(before_next.min(frame.pts).max(frame.dts))
 }
 

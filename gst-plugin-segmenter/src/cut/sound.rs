@@ -90,16 +90,16 @@ impl<F: FnMut(&Frame, i64)> Line<F> {
                     let (first, first_pts) = before.unwrap_or((frame, pts));
                     let by = self.seam(&first, first_pts);
                     if let Some((before, pts)) = before {
-                        self.push(&before, pts + by);
+                        self.push(&before, pts.saturating_add(by));
                     }
                     *shift.insert(by)
                 }
             };
             let counts = if is_last { 0 } else { middle(&frame) };
-            if pts + counts + shift >= end {
+            if pts.saturating_add(counts).saturating_add(shift) >= end {
                 return ControlFlow::Break(());
             }
-            self.push(&frame, pts + shift);
+            self.push(&frame, pts.saturating_add(shift));
             ControlFlow::Continue(())
         });
     }
@@ -108,8 +108,8 @@ impl<F: FnMut(&Frame, i64)> Line<F> {
     /// before it if it is the first clip.
     fn begins(&self, frame: &Frame, pts: i64, start: i64, is_first: bool) -> bool {
         match is_first {
-            true => pts + i64::from(frame.duration) > start,
-            false => pts + middle(frame) >= self.meeting(start, frame),
+            true => pts.saturating_add(frame.duration.into()) > start,
+            false => pts.saturating_add(middle(frame)) >= self.meeting(start, frame),
         }
     }
 
@@ -142,7 +142,7 @@ impl<F: FnMut(&Frame, i64)> Line<F> {
     fn push(&mut self, held: &Frame, pts: i64) {
         let ticks = i64::from(held.duration);
         let rounding = i64::from(self.timescale) / ROUNDING_PER_SECOND;
-        let pts = if self.end != i64::MIN && pts - self.end <= rounding {
+        let pts = if self.end != i64::MIN && pts.saturating_sub(self.end) <= rounding {
             // What would overlap by more than half of it was already there.
             if self.end - pts > ticks / 2 + rounding {
                 return;
