@@ -19,17 +19,14 @@ mod header;
 mod lists;
 mod marking;
 mod sei;
+mod sets;
 mod splice;
 
-use h264_reader::Context;
-use h264_reader::nal::pps::PicParameterSet;
 use h264_reader::nal::slice::{DecRefPicMarking, SliceFamily};
-use h264_reader::nal::sps::SeqParameterSet;
-use h264_reader::rbsp::BitReader;
 
 use self::dpb::{Coded, Dpb, NAMES_PER_PICTURE, Name, Picture, Rules};
 use self::header::Slice;
-use super::bits::payload;
+use self::sets::Known;
 use super::sample::{Recipe, Sample, Unit};
 use super::{Part, RestartError, Unsupported};
 use crate::media::nal::{Sets, h264 as nal};
@@ -52,10 +49,8 @@ const FURTHER: std::ops::RangeInclusive<u8> = 19..=21;
 /// `follow` what comes after. A picture before the keyframe that is not told does no harm as long
 /// as nothing odd follows; from the keyframe before this one on is enough to be sure.
 pub struct Rewriter {
-    context: Context,
     length_bytes: usize,
-    /// The sequence parameter set has changed; only an IDR picture may follow.
-    awaits_idr: bool,
+    known: Known,
     state: State,
 }
 
@@ -106,16 +101,11 @@ impl Rewriter {
     /// For a track with these parameter sets. A set that cannot be read matters only to the
     /// pictures that use it.
     pub fn new(sets: &Sets) -> Self {
-        let mut rewriter = Self {
-            context: Context::new(),
+        Self {
             length_bytes: sets.length_bytes,
-            awaits_idr: false,
+            known: Known::new(sets),
             state: State::default(),
-        };
-        sets.sps.iter().for_each(|unit| rewriter.put_sps(unit));
-        sets.pps.iter().for_each(|unit| rewriter.put_pps(unit));
-        rewriter.awaits_idr = false;
-        rewriter
+        }
     }
 
     /// Takes note of a picture that is not copied: one before the keyframe, or a leading one.
@@ -158,7 +148,8 @@ impl Rewriter {
         self.state.copy.is_none()
     }
 
-    /// On an error nothing has changed.
+    /// On an error nothing has changed, but that a picture that cannot be followed may have brought
+    /// parameter sets.
     fn picture(
         &mut self,
         read: &[u8],
@@ -170,26 +161,42 @@ impl Rewriter {
             bytes: sample_bytes,
             length_bytes: self.length_bytes,
         };
-        let mut state = self.state.clone();
+        let (mut known, mut state) = (self.known.clone(), self.state.clone());
+        let made = self.units(sample, role, &mut known, &mut state);
+        if !matches!(made, Err(RestartError::Short { .. })) {
+            self.known = known;
+        }
+        let parts = made?;
+        self.known.awaits_idr = false;
+        self.state = state;
+        Ok(parts)
+    }
+
+    fn units(
+        &self,
+        sample: Sample,
+        role: Role,
+        known: &mut Known,
+        state: &mut State,
+    ) -> Result<Vec<Part>, RestartError> {
         let mut recipe = Recipe::default();
         let mut current = None;
         for unit in sample.units() {
             let unit = unit?;
             match nal::kind(unit.read) {
                 nal::IDR if role == Role::Trailing => {
-                    self.awaits_idr = false;
-                    self.state = State::default();
-                    return Ok(vec![Part::Source(0..sample_bytes)]);
+                    *state = State::default();
+                    return Ok(vec![Part::Source(0..sample.bytes)]);
                 }
                 nal::SLICE | nal::IDR => {
-                    self.slice(&unit, role, &mut state, &mut current, &mut recipe)?;
+                    self.slice(&unit, role, known, state, &mut current, &mut recipe)?;
                 }
                 nal::SPS => {
-                    self.put_sps(whole(&unit)?);
+                    known.put_sps(whole(&unit)?);
                     recipe.source(unit.whole);
                 }
                 nal::PPS => {
-                    self.put_pps(whole(&unit)?);
+                    known.put_pps(whole(&unit)?);
                     recipe.source(unit.whole);
                 }
                 nal::SEI if role != Role::Left => self.messages(&unit, role, &mut recipe)?,
@@ -202,8 +209,6 @@ impl Rewriter {
         }
         let current = current.ok_or(Unsupported::Damaged("it has no slice"))?;
         state.end(current, role);
-        self.awaits_idr = false;
-        self.state = state;
         Ok(recipe.parts())
     }
 
@@ -211,12 +216,13 @@ impl Rewriter {
         &self,
         unit: &Unit,
         role: Role,
+        known: &Known,
         state: &mut State,
         current: &mut Option<Current>,
         recipe: &mut Recipe,
     ) -> Result<(), RestartError> {
-        let mut slice = Slice::read(&self.context, unit)?;
-        if self.awaits_idr && !slice.is_idr() {
+        let mut slice = Slice::read(&known.context, unit)?;
+        if known.awaits_idr && !slice.is_idr() {
             return Err(Unsupported::ParameterSets.into());
         }
         if role == Role::Entry {
@@ -264,26 +270,6 @@ impl Rewriter {
                 .ok_or(Unsupported::Damaged("messages have become too long"))?,
         }
         Ok(())
-    }
-
-    fn put_sps(&mut self, unit: &[u8]) {
-        let payload = payload(unit, 1, usize::MAX);
-        let Ok(set) = SeqParameterSet::from_bits(BitReader::new(payload.bytes.as_slice())) else {
-            return;
-        };
-        let known = self.context.sps_by_id(set.seq_parameter_set_id);
-        if known != Some(&set) {
-            self.awaits_idr = true;
-            self.context.put_seq_param_set(set);
-        }
-    }
-
-    fn put_pps(&mut self, unit: &[u8]) {
-        let payload = payload(unit, 1, usize::MAX);
-        let reader = BitReader::new(payload.bytes.as_slice());
-        if let Ok(set) = PicParameterSet::from_bits(&self.context, reader) {
-            self.context.put_pic_param_set(set);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! H.264: an I picture with a recovery point as the start of a copy.
 
 use super::material::{Source, cook};
+use crate::media::nal;
 use crate::media::restart::h264::Rewriter;
 use crate::media::restart::{Part, RestartError};
 
@@ -147,6 +148,35 @@ fn little_more_than_headers_is_read_and_the_rest_stays_where_it_is() {
     let parts = rewriter.enter(sample, sample.len()).expect("a recipe");
     let new = parts.iter().filter(|part| matches!(part, Part::Bytes(_)));
     assert!(new.map(Part::bytes).sum::<usize>() < 100, "{parts:?}");
+}
+
+#[test]
+fn a_parameter_set_behind_a_picture_says_nothing_of_it_when_more_of_the_sample_is_read() {
+    let source = Source::encode(&format!("{OPEN}:slices=1"));
+    let mut sample = source.packets[source.entries()[0]].data.clone();
+    // The next pictures' headers have one number more (bottom_field_pic_order_in_frame_present_flag).
+    let mut other_set = source.sets.pps[0].clone();
+    other_set[1] ^= 0x10;
+    let filler = [vec![12], vec![0xff; 400], vec![0x80]].concat();
+    for unit in [&other_set, &filler, &filler] {
+        assert!(nal::push(&mut sample, unit, source.sets.length_bytes));
+    }
+    let all_at_once = Rewriter::new(&source.sets).enter(&sample, sample.len());
+    assert!(all_at_once.is_ok(), "{all_at_once:?}");
+    let mut rewriter = Rewriter::new(&source.sets);
+    let (mut read, mut readings) = (300, 0);
+    let bit_by_bit = loop {
+        readings += 1;
+        match rewriter.enter(&sample[..read], sample.len()) {
+            Err(RestartError::Short { needs }) => read = needs,
+            made => break made,
+        }
+    };
+    assert!(
+        readings > 2,
+        "{readings}: the set was read and more was wanted"
+    );
+    assert_eq!(bit_by_bit, all_at_once);
 }
 
 #[test]
