@@ -66,3 +66,4 @@ setup:
 	@tests/setup/nextest.sh
 	@tests/setup/clips.sh
 	@tests/setup/moto.sh
+	@tests/setup/hls.sh

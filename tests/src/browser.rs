@@ -3,14 +3,15 @@
 //!
 //! A page with one `<video>` is served on loopback by a few lines of our own (any web server can
 //! serve an archive, so the test wants no particular one); the page counts the pictures it is
-//! given and posts a report when the video ends or fails.
+//! given and posts a report when the video ends or fails. MPEG-TS, which Chromium does not play, is
+//! played by hls.js, as the one segment of a playlist.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -48,9 +49,10 @@ pub struct Shown {
 /// Plays until all pictures wanted have been shown, at most so often.
 const MOST_PLAYS: u32 = 5;
 
-/// `RATE`, `WANTED` and `MOST_PLAYS` are put in.
+/// `RATE`, `WANTED`, `FIELD`, `MOST_PLAYS` and `PLAYER` are put in.
 const PAGE: &str = r#"<!doctype html><meta charset="utf-8"><title>playing</title>
-<video id="v" muted playsinline src="/video"></video>
+<video id="v" muted playsinline></video>
+<script src="/hls.js"></script>
 <script>
 const v = document.getElementById("v");
 const shown = [];
@@ -80,7 +82,7 @@ const report = (error) => {
 };
 // On a busy machine pictures are dropped: then once more.
 let plays = 0;
-const is_missing = (time) => !shown.some((picture) => Math.abs(picture[0] - time) < 0.005);
+const is_missing = (one) => !shown.some((picture) => Math.abs(picture[FIELD] - one) < 0.005);
 v.onended = () => setTimeout(() => {
   plays++;
   if (plays == 1) look();
@@ -90,9 +92,32 @@ v.onended = () => setTimeout(() => {
 }, 100);
 v.onerror = () => report("code " + v.error.code + ": " + v.error.message);
 v.defaultPlaybackRate = v.playbackRate = RATE;
+PLAYER
 v.play().catch((e) => report(String(e)));
 </script>
 "#;
+
+const PLAYS_ITSELF: &str = r#"v.src = "/video";"#;
+/// What hls.js mends by itself is no error: it waits for a slow machine.
+const PLAYS_HLS: &str = r#"
+const hls = new Hls();
+const waits = ["bufferStalledError", "bufferNudgeOnStall", "bufferSeekOverHole"];
+hls.on(Hls.Events.ERROR, (_, e) => {
+  if (!waits.includes(e.details)) report(e.type + ": " + e.details + ": " + e.error);
+});
+hls.loadSource("/video.m3u8");
+hls.attachMedia(v);
+"#;
+
+/// What a page is made of.
+struct Site<'a> {
+    rate: f64,
+    /// What has to be shown, as a field of `shown` in the page and its values.
+    field: u8,
+    wanted: String,
+    player: &'a str,
+    playlist: String,
+}
 
 /// Plays a file from its beginning to its end.
 ///
@@ -107,15 +132,53 @@ pub fn chromium_plays(path: &Path) -> Played {
 /// # Panics
 /// When Chromium is not installed or reports nothing within a minute.
 pub fn chromium_shows(path: &Path, rate: f64, wanted_s: &[f64]) -> Played {
+    let site = Site {
+        rate,
+        field: 0,
+        wanted: format!("{wanted_s:?}"),
+        player: PLAYS_ITSELF,
+        playlist: String::new(),
+    };
+    play(path, &site)
+}
+
+/// Has hls.js play MPEG-TS that lasts so long, once more where pictures with these numbers were
+/// dropped.
+///
+/// # Panics
+/// When Chromium is not installed or reports nothing within a minute.
+pub fn hls_shows(path: &Path, rate: f64, duration_s: f64, numbers: &[u64]) -> Played {
+    let site = Site {
+        rate,
+        field: 3,
+        wanted: format!("{numbers:?}"),
+        player: PLAYS_HLS,
+        playlist: format!(
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{}\n#EXTINF:{duration_s},\nvideo\n\
+             #EXT-X-ENDLIST\n",
+            duration_s.ceil()
+        ),
+    };
+    play(path, &site)
+}
+
+fn play(path: &Path, site: &Site) -> Played {
     let page = PAGE
-        .replace("RATE", &rate.to_string())
+        .replace("RATE", &site.rate.to_string())
         .replace("MOST_PLAYS", &MOST_PLAYS.to_string())
-        .replace("WANTED", &format!("{wanted_s:?}"));
+        .replace("FIELD", &site.field.to_string())
+        .replace("WANTED", &site.wanted)
+        .replace("PLAYER", site.player);
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("bound");
     let (report, reported) = mpsc::channel();
-    let file = path.to_owned();
-    std::thread::spawn(move || serve(&listener, &page, &file, &report));
+    let served = Served {
+        page,
+        playlist: site.playlist.clone(),
+        file: path.to_owned(),
+        report,
+    };
+    std::thread::spawn(move || serve(&listener, &Arc::new(served)));
     let profile = tempfile::tempdir().expect("a temporary folder");
     let _browser = Browser::start(profile.path(), &format!("http://{address}/"));
     let report: Value = reported
@@ -184,20 +247,23 @@ impl Drop for Browser {
     }
 }
 
-fn serve(listener: &TcpListener, page: &str, file: &Path, report: &mpsc::Sender<Value>) {
+/// What the browser may ask for.
+struct Served {
+    page: String,
+    playlist: String,
+    file: PathBuf,
+    report: mpsc::Sender<Value>,
+}
+
+fn serve(listener: &TcpListener, served: &Arc<Served>) {
     for connection in listener.incoming().flatten() {
-        let (page, file, report) = (page.to_owned(), file.to_owned(), report.clone());
-        std::thread::spawn(move || answer(connection, &page, &file, &report));
+        let served = Arc::clone(served);
+        std::thread::spawn(move || answer(connection, &served));
     }
 }
 
 /// Answers one request and closes the connection.
-fn answer(
-    mut connection: TcpStream,
-    page: &str,
-    file: &Path,
-    report: &mpsc::Sender<Value>,
-) -> Option<()> {
+fn answer(mut connection: TcpStream, served: &Served) -> Option<()> {
     let mut reader = BufReader::new(connection.try_clone().ok()?);
     let mut request = String::new();
     reader.read_line(&mut request).ok()?;
@@ -215,13 +281,16 @@ fn answer(
         }
     }
     let path = request.split(' ').nth(1)?;
+    let whole = |kind, body: &[u8]| ("200 OK".to_owned(), kind, body.to_vec());
     let (status, kind, body) = match path {
-        "/" => ("200 OK".to_owned(), "text/html", page.as_bytes().to_vec()),
-        "/video" => part(fs::read(file).ok()?, range.as_deref()),
+        "/" => whole("text/html", served.page.as_bytes()),
+        "/hls.js" => whole("text/javascript", &fs::read(hls_js()).ok()?),
+        "/video.m3u8" => whole("application/vnd.apple.mpegurl", served.playlist.as_bytes()),
+        "/video" => part(fs::read(&served.file).ok()?, range.as_deref()),
         "/report" => {
             let mut body = Vec::new();
             reader.take(length).read_to_end(&mut body).ok()?;
-            let _ = report.send(serde_json::from_slice(&body).ok()?);
+            let _ = served.report.send(serde_json::from_slice(&body).ok()?);
             ("204 No Content".to_owned(), "text/plain", Vec::new())
         }
         _ => ("404 Not Found".to_owned(), "text/plain", Vec::new()),
@@ -233,6 +302,11 @@ fn answer(
     );
     connection.write_all(head.as_bytes()).ok()?;
     connection.write_all(&body).ok()
+}
+
+/// Where `make setup` puts hls.js.
+fn hls_js() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.cache/hls/hls.js")
 }
 
 /// The whole file, or the range asked for (RFC 9110 §14.2; one range, `a-b` or `a-`).

@@ -8,6 +8,9 @@ const VISUAL_ENTRY_BYTES: usize = 8 + 78;
 
 /// An `avc1` or `avc3` sample entry that holds these parameter sets besides its own; their ids must
 /// differ from those. `None` if the entry is damaged or has no room.
+///
+/// Its own sequence set comes first and its own picture set last: in MPEG-TS hls.js keeps these two
+/// for a pair, whatever their ids.
 pub fn with_h264_sets(entry: &[u8], sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Vec<u8>> {
     replace(entry, b"avcC", |avcc| add_sets(avcc, sps, pps))
 }
@@ -88,8 +91,8 @@ fn add_sets(avcc: &[u8], sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Vec<u8>> {
     push_sets(&mut new, sps)?;
     let (count, rest) = rest.split_first()?;
     new.push(u8::try_from(usize::from(*count) + pps.len()).ok()?);
-    let rest = copy_sets(rest, usize::from(*count), &mut new)?;
     push_sets(&mut new, pps)?;
+    let rest = copy_sets(rest, usize::from(*count), &mut new)?;
     new.extend_from_slice(rest);
     Some(new)
 }
@@ -136,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn sets_are_added_behind_those_that_are_there_and_the_tail_stays() {
+    fn sets_are_added_within_those_that_are_there_and_the_tail_stays() {
         let avcc = [
             1, 100, 0, 31, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 2, 0x68, 2, 0xfd, 0xf8,
         ];
@@ -145,7 +148,7 @@ mod tests {
             with_h264_sets(&entry, &[vec![0x67, 100, 0, 40]], &[vec![0x68, 4]]).expect("room");
         let sets = Sets::from_avcc(record(&new, b"avcC")).expect("a record");
         assert_eq!(sets.sps, [vec![0x67, 1], vec![0x67, 100, 0, 40]]);
-        assert_eq!(sets.pps, [vec![0x68, 2], vec![0x68, 4]]);
+        assert_eq!(sets.pps, [vec![0x68, 4], vec![0x68, 2]]);
         assert_eq!(record(&new, b"avcC")[3], 40, "the level of the higher set");
         assert!(record(&new, b"avcC").ends_with(&[0xfd, 0xf8]));
         assert_eq!(

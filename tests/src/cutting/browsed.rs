@@ -56,3 +56,41 @@ pub fn assert_chromium_shows(path: &Path, expected: &[Expected]) {
     let other = others.find(|shown| !times_s.iter().any(|time_s| is_at(shown, *time_s)));
     assert_eq!(other, None, "{path}: and nothing else");
 }
+
+/// Asserts that hls.js in Chromium shows exactly these pictures of MPEG-TS, evenly spaced. Some may
+/// be decoded twice: hls.js seeks where a buffer does not begin at zero.
+///
+/// # Panics
+/// With what it showed instead.
+#[track_caller]
+pub fn assert_hls_shows(path: &Path, expected: &[Expected]) {
+    let numbers: Vec<u64> = expected.iter().map(|expected| expected.number).collect();
+    let period_s = 1.0 / PICTURES_PER_SECOND as f64;
+    let duration_s = expected.len() as f64 * period_s;
+    let played = browser::hls_shows(path, RATE, duration_s, &numbers);
+    let path = path.display();
+    assert_eq!(played.error, None, "{path}: {played:?}");
+    let start_s = played
+        .shown
+        .iter()
+        .map(|shown| shown.time_s)
+        .fold(f64::INFINITY, f64::min);
+    // On a busy machine the page may be drawn the picture after the one it is told of.
+    for (place, expected) in expected.iter().enumerate() {
+        let time_s = start_s + place as f64 * period_s;
+        let is_it = |shown: &&Shown| (shown.size, shown.number) == (expected.size, expected.number);
+        let times_s = played.shown.iter().filter(is_it).map(|shown| shown.time_s);
+        let times_s: Vec<f64> = times_s.collect();
+        let is_due = |shown_s: &f64| (shown_s - time_s).abs() < ROUNDING_S;
+        assert!(
+            times_s.iter().any(is_due),
+            "{path}: {expected:?} at {times_s:?} s, not at {time_s} s"
+        );
+    }
+    let is_strange = |shown: &&Shown| !numbers.contains(&shown.number);
+    assert_eq!(
+        played.shown.iter().find(is_strange),
+        None,
+        "{path}: and nothing else"
+    );
+}
