@@ -193,7 +193,7 @@ fn timing_info(bits: &mut Bits) -> Option<()> {
     bits.skip(32 + 32)?;
     let is_picture_interval_equal = bits.flag()?;
     if is_picture_interval_equal {
-        bits.exp_golomb()?; // num_ticks_per_picture_minus_1, uvlc()
+        bits.uvlc()?; // num_ticks_per_picture_minus_1, uvlc()
     }
     Some(())
 }

@@ -22,7 +22,7 @@
 mod aac;
 pub mod assembly;
 mod av1;
-mod bits;
+pub mod bits;
 mod boxes;
 mod chunk;
 pub mod configuration;

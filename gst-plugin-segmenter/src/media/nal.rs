@@ -78,9 +78,7 @@ pub mod h264 {
         let header =
             super::super::bits::without_emulation_prevention(start.get(..16).unwrap_or(start));
         let mut bits = super::super::bits::Bits::new(&header);
-        let slice_type = bits
-            .exp_golomb()
-            .and_then(|_first_macroblock| bits.exp_golomb());
+        let slice_type = bits.ue().and_then(|_first_macroblock| bits.ue());
         matches!(slice_type, Some(2 | 7))
     }
     /// Whether a sample marked as a keyframe is one: GStreamer 1.22's h264parse also marks the

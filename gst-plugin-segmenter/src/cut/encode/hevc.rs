@@ -4,8 +4,8 @@
 //! already), and in the SPS the looks (H.265 Annex E). The rest describes the pictures' own coding; see
 //! [`super::sps`] for the same of H.264.
 
-use super::bits::{Reader, Writer, escape, unescape};
 use super::sps::skip_colour;
+use crate::media::bits::{Bits, Writer, with_emulation_prevention, without_emulation_prevention};
 use crate::media::nal::h265;
 
 /// The NAL unit header.
@@ -23,12 +23,12 @@ pub fn with_level(unit: &[u8], level: u8) -> Vec<u8> {
         h265::SPS => 2 + 1 + PROFILE_BYTES, // §7.3.2.2.1
         _ => return unit.to_vec(),
     };
-    let mut payload = unescape(unit);
+    let mut payload = without_emulation_prevention(unit);
     match payload.get_mut(at) {
         Some(own) if *own < level => *own = level,
         _ => return unit.to_vec(),
     }
-    escape(&payload)
+    with_emulation_prevention(&payload)
 }
 
 /// What of an H.265 SPS matters here.
@@ -58,12 +58,12 @@ struct Order {
 
 impl Order {
     /// Reads the one of each sub-layer from its flag on; the last one counts.
-    fn read(reader: &mut Reader, sub_layers: u32) -> Option<Self> {
+    fn read(reader: &mut Bits, sub_layers: u32) -> Option<Self> {
         let start = reader.position();
-        let from = if reader.bit()? { 0 } else { sub_layers };
+        let from = if reader.flag()? { 0 } else { sub_layers };
         let mut read = None;
         for _ in from..=sub_layers {
-            read = Some((reader.unsigned()?, reader.unsigned()?, reader.unsigned()?));
+            read = Some((reader.ue()?, reader.ue()?, reader.ue()?));
         }
         let (buffering, reordering, latency) = read?;
         Some(Self {
@@ -77,11 +77,11 @@ impl Order {
     /// Copies the payload that this is of up to here, and writes what is true of both.
     fn replace(&self, other: &Self, payload: &[u8], writer: &mut Writer) {
         writer.copy(payload, 0, self.bits.0);
-        writer.bit(false); // One for all sub-layers.
-        writer.unsigned(self.buffering.max(other.buffering));
-        writer.unsigned(self.reordering.max(other.reordering));
+        writer.flag(false); // One for all sub-layers.
+        writer.ue(self.buffering.max(other.buffering));
+        writer.ue(self.reordering.max(other.reordering));
         let is_bound = self.latency > 0 && other.latency > 0;
-        writer.unsigned(if is_bound {
+        writer.ue(if is_bound {
             self.latency.max(other.latency)
         } else {
             0
@@ -95,18 +95,18 @@ pub fn vps_like(unit: &[u8], source: &HevcSps) -> Option<Vec<u8>> {
     if h265::kind(unit) != h265::VPS {
         return None;
     }
-    let payload = unescape(unit);
-    let mut reader = Reader::new(&payload);
+    let payload = without_emulation_prevention(unit);
+    let mut reader = Bits::new(&payload);
     skip_bits(&mut reader, HEADER_BITS)?;
-    reader.bits(12)?; // id, base layer, layers
-    let sub_layers = reader.bits(3)?;
-    reader.bits(17)?; // vps_temporal_id_nesting_flag, vps_reserved_0xffff_16bits
+    reader.take(12)?; // id, base layer, layers
+    let sub_layers = reader.take(3)?;
+    reader.take(17)?; // vps_temporal_id_nesting_flag, vps_reserved_0xffff_16bits
     skip_profile(&mut reader, sub_layers)?;
     let order = Order::read(&mut reader, sub_layers)?;
     let mut writer = Writer::default();
     order.replace(&source.order, &payload, &mut writer);
     writer.copy(&payload, order.bits.1, stop_bit(&payload)?);
-    Some(escape(&writer.finish()))
+    Some(with_emulation_prevention(&writer.finish()))
 }
 
 /// Video usability information (H.265 §E.2.1): bits from one position to another.
@@ -125,11 +125,11 @@ struct Usability {
 impl HevcSps {
     /// Reads a whole NAL unit; `None` if it is damaged.
     pub fn parse(unit: &[u8]) -> Option<Self> {
-        let payload = unescape(unit);
-        let mut reader = Reader::new(&payload);
+        let payload = without_emulation_prevention(unit);
+        let mut reader = Bits::new(&payload);
         let order = skip_to_usability(&mut reader)?;
         let usability_at = reader.position();
-        let usability = if reader.bit()? {
+        let usability = if reader.flag()? {
             Some(Usability::read(&mut reader)?)
         } else {
             None
@@ -153,54 +153,54 @@ impl HevcSps {
         self.order
             .replace(&source.order, &self.payload, &mut writer);
         writer.copy(&self.payload, self.order.bits.1, self.usability_at);
-        writer.bit(source.usability.is_some());
+        writer.flag(source.usability.is_some());
         if let Some(looks) = &source.usability {
             writer.copy(&source.payload, looks.looks.0, looks.looks.1);
-            writer.bits(0, 2); // field_seq_flag, frame_field_info_present_flag
+            writer.fixed(0, 2); // field_seq_flag, frame_field_info_present_flag
             writer.copy(&source.payload, looks.window.0, looks.window.1);
-            writer.bit(looks.ticks.is_some());
+            writer.flag(looks.ticks.is_some());
             if let Some((unit, ticks)) = looks.ticks {
-                writer.bits(unit, 32);
-                writer.bits(ticks, 32);
-                writer.bits(0, 2); // poc_proportional_to_timing, hrd_parameters: not present
+                writer.fixed(unit, 32);
+                writer.fixed(ticks, 32);
+                writer.fixed(0, 2); // poc_proportional_to_timing, hrd_parameters: not present
             }
             match self.usability.as_ref().and_then(|own| own.restriction) {
                 Some((from, to)) => writer.copy(&self.payload, from, to),
-                None => writer.bit(false),
+                None => writer.flag(false),
             }
         }
         writer.copy(&self.payload, self.extension_at?, stop_bit(&self.payload)?);
-        Some(escape(&writer.finish()))
+        Some(with_emulation_prevention(&writer.finish()))
     }
 }
 
 impl Usability {
-    fn read(reader: &mut Reader) -> Option<Self> {
+    fn read(reader: &mut Bits) -> Option<Self> {
         let from = reader.position();
         skip_colour(reader)?;
-        reader.bit()?; // neutral_chroma_indication_flag
+        reader.flag()?; // neutral_chroma_indication_flag
         let looks = (from, reader.position());
-        reader.bits(2)?; // field_seq_flag, frame_field_info_present_flag
+        reader.take(2)?; // field_seq_flag, frame_field_info_present_flag
         let from = reader.position();
-        if reader.bit()? {
+        if reader.flag()? {
             skip_unsigned(reader, 4)?; // offsets of the default display window
         }
         let window = (from, reader.position());
         let mut ticks = None;
         let mut has_reference_decoder = false;
-        if reader.bit()? {
-            ticks = Some((reader.bits(32)?, reader.bits(32)?));
-            if reader.bit()? {
-                reader.unsigned()?; // vui_num_ticks_poc_diff_one_minus1
+        if reader.flag()? {
+            ticks = Some((reader.take(32)?, reader.take(32)?));
+            if reader.flag()? {
+                reader.ue()?; // vui_num_ticks_poc_diff_one_minus1
             }
-            has_reference_decoder = reader.bit()?;
+            has_reference_decoder = reader.flag()?;
         }
         let from = reader.position();
         let restriction = if has_reference_decoder {
             None
         } else {
-            if reader.bit()? {
-                reader.bits(3)?; // tiles, vectors over edges, reference lists
+            if reader.flag()? {
+                reader.take(3)?; // tiles, vectors over edges, reference lists
                 skip_unsigned(reader, 5)?;
             }
             Some((from, reader.position()))
@@ -221,61 +221,61 @@ fn stop_bit(payload: &[u8]) -> Option<usize> {
     Some(last * 8 + 7 - zeros)
 }
 
-fn skip_unsigned(reader: &mut Reader, count: usize) -> Option<()> {
-    (0..count).try_for_each(|_| reader.unsigned().map(drop))
+fn skip_unsigned(reader: &mut Bits, count: usize) -> Option<()> {
+    (0..count).try_for_each(|_| reader.ue().map(drop))
 }
 
-fn skip_bits(reader: &mut Reader, count: usize) -> Option<()> {
-    (0..count).try_for_each(|_| reader.bit().map(drop))
+fn skip_bits(reader: &mut Bits, count: usize) -> Option<()> {
+    (0..count).try_for_each(|_| reader.flag().map(drop))
 }
 
 /// H.265 §7.3.2.2.1 up to `vui_parameters_present_flag`.
-fn skip_to_usability(reader: &mut Reader) -> Option<Order> {
+fn skip_to_usability(reader: &mut Bits) -> Option<Order> {
     skip_bits(reader, HEADER_BITS)?;
-    reader.bits(4)?; // sps_video_parameter_set_id
-    let sub_layers = reader.bits(3)?;
-    reader.bit()?; // sps_temporal_id_nesting_flag
+    reader.take(4)?; // sps_video_parameter_set_id
+    let sub_layers = reader.take(3)?;
+    reader.flag()?; // sps_temporal_id_nesting_flag
     skip_profile(reader, sub_layers)?;
-    reader.unsigned()?; // sps_seq_parameter_set_id
-    if reader.unsigned()? == 3 {
-        reader.bit()?; // separate_colour_plane_flag
+    reader.ue()?; // sps_seq_parameter_set_id
+    if reader.ue()? == 3 {
+        reader.flag()?; // separate_colour_plane_flag
     }
     skip_unsigned(reader, 2)?; // width, height
-    if reader.bit()? {
+    if reader.flag()? {
         skip_unsigned(reader, 4)?; // offsets of the conformance window
     }
     skip_unsigned(reader, 2)?; // bit depths
-    let order_count_bits = reader.unsigned()?.checked_add(4)?;
+    let order_count_bits = reader.ue()?.checked_add(4)?;
     let order = Order::read(reader, sub_layers)?;
     skip_unsigned(reader, 6)?; // sizes of blocks, depths of transform trees
-    if reader.bit()? && reader.bit()? {
+    if reader.flag()? && reader.flag()? {
         skip_scaling_lists(reader)?;
     }
-    reader.bits(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
-    if reader.bit()? {
-        reader.bits(8)?; // bit depths of PCM samples
+    reader.take(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+    if reader.flag()? {
+        reader.take(8)?; // bit depths of PCM samples
         skip_unsigned(reader, 2)?;
-        reader.bit()?; // pcm_loop_filter_disabled_flag
+        reader.flag()?; // pcm_loop_filter_disabled_flag
     }
     skip_reference_sets(reader)?;
-    if reader.bit()? {
-        for _ in 0..reader.unsigned()? {
-            reader.bits(order_count_bits.min(32))?; // lt_ref_pic_poc_lsb_sps
-            reader.bit()?; // used_by_curr_pic_lt_sps_flag
+    if reader.flag()? {
+        for _ in 0..reader.ue()? {
+            reader.take(order_count_bits.min(32))?; // lt_ref_pic_poc_lsb_sps
+            reader.flag()?; // used_by_curr_pic_lt_sps_flag
         }
     }
-    reader.bits(2)?; // temporal vectors, strong intra smoothing
+    reader.take(2)?; // temporal vectors, strong intra smoothing
     Some(order)
 }
 
 /// H.265 §7.3.3.
-fn skip_profile(reader: &mut Reader, sub_layers: u32) -> Option<()> {
+fn skip_profile(reader: &mut Bits, sub_layers: u32) -> Option<()> {
     const PROFILE_BITS: usize = PROFILE_BYTES * 8;
     const LEVEL_BITS: usize = 8;
     skip_bits(reader, PROFILE_BITS + LEVEL_BITS)?;
     let mut present = Vec::new();
     for _ in 0..sub_layers {
-        present.push((reader.bit()?, reader.bit()?));
+        present.push((reader.flag()?, reader.flag()?));
     }
     if sub_layers > 0 {
         skip_bits(reader, 2 * (8 - sub_layers as usize))?;
@@ -288,15 +288,15 @@ fn skip_profile(reader: &mut Reader, sub_layers: u32) -> Option<()> {
 }
 
 /// H.265 §7.3.4.
-fn skip_scaling_lists(reader: &mut Reader) -> Option<()> {
+fn skip_scaling_lists(reader: &mut Bits) -> Option<()> {
     for size in 0..4_usize {
         let matrices = if size == 3 { 2 } else { 6 };
         for _ in 0..matrices {
-            if reader.bit()? {
+            if reader.flag()? {
                 let coefficients = (1_usize << (4 + 2 * size)).min(64) + usize::from(size > 1);
                 skip_unsigned(reader, coefficients)?; // signed ones, which are as long
             } else {
-                reader.unsigned()?; // scaling_list_pred_matrix_id_delta
+                reader.ue()?; // scaling_list_pred_matrix_id_delta
             }
         }
     }
@@ -305,14 +305,14 @@ fn skip_scaling_lists(reader: &mut Reader) -> Option<()> {
 
 /// H.265 §7.3.7. How long a set is that refers to the one before it depends on what that holds,
 /// so the distances of the pictures are kept.
-fn skip_reference_sets(reader: &mut Reader) -> Option<()> {
-    let count = reader.unsigned()?;
+fn skip_reference_sets(reader: &mut Bits) -> Option<()> {
+    let count = reader.ue()?;
     if count > MOST_SETS {
         return None;
     }
     let mut distances: Vec<i64> = Vec::new();
     for set in 0..count {
-        distances = if set > 0 && reader.bit()? {
+        distances = if set > 0 && reader.flag()? {
             predicted_set(reader, &distances)?
         } else {
             explicit_set(reader)?
@@ -323,14 +323,14 @@ fn skip_reference_sets(reader: &mut Reader) -> Option<()> {
     Some(())
 }
 
-fn predicted_set(reader: &mut Reader, before: &[i64]) -> Option<Vec<i64>> {
-    let is_negative = reader.bit()?;
-    let step = i64::from(reader.unsigned()?) + 1;
+fn predicted_set(reader: &mut Bits, before: &[i64]) -> Option<Vec<i64>> {
+    let is_negative = reader.flag()?;
+    let step = i64::from(reader.ue()?) + 1;
     let step = if is_negative { -step } else { step };
     let mut distances = Vec::new();
     for distance in before.iter().chain([&0]) {
-        let is_used = reader.bit()?;
-        let is_kept = is_used || reader.bit()?;
+        let is_used = reader.flag()?;
+        let is_kept = is_used || reader.flag()?;
         if is_kept && distance + step != 0 {
             distances.push(distance + step);
         }
@@ -338,8 +338,8 @@ fn predicted_set(reader: &mut Reader, before: &[i64]) -> Option<Vec<i64>> {
     Some(distances)
 }
 
-fn explicit_set(reader: &mut Reader) -> Option<Vec<i64>> {
-    let counts = [(reader.unsigned()?, -1), (reader.unsigned()?, 1)];
+fn explicit_set(reader: &mut Bits) -> Option<Vec<i64>> {
+    let counts = [(reader.ue()?, -1), (reader.ue()?, 1)];
     let mut distances = Vec::new();
     for (count, sign) in counts {
         if count > MOST_PICTURES {
@@ -347,8 +347,8 @@ fn explicit_set(reader: &mut Reader) -> Option<Vec<i64>> {
         }
         let mut distance = 0;
         for _ in 0..count {
-            distance += i64::from(reader.unsigned()?) + 1;
-            reader.bit()?; // used_by_curr_pic_flag
+            distance += i64::from(reader.ue()?) + 1;
+            reader.flag()?; // used_by_curr_pic_flag
             distances.push(sign * distance);
         }
     }

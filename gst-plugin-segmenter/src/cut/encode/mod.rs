@@ -16,7 +16,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-mod bits;
 mod elements;
 mod error;
 mod hevc;

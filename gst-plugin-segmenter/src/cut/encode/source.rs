@@ -5,6 +5,7 @@
 use super::EncodeError;
 use super::hevc::HevcSps;
 use super::sps::Sps;
+use crate::media::bits;
 use crate::media::nal::{self, Sets};
 
 /// Size and kind of a box.
@@ -143,8 +144,8 @@ impl Source {
 }
 
 fn leading_id(unit: &[u8], header_bytes: usize) -> Option<u32> {
-    let payload = super::bits::unescape(unit.get(..unit.len().min(32))?);
-    super::bits::Reader::new(payload.get(header_bytes..)?).unsigned()
+    let payload = bits::without_emulation_prevention(unit.get(..unit.len().min(32))?);
+    bits::Bits::new(payload.get(header_bytes..)?).ue()
 }
 
 fn kind(entry: &[u8]) -> Option<[u8; 4]> {

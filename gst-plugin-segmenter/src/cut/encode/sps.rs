@@ -10,7 +10,7 @@
 //! What describes the pictures' own coding stays. Left out are the parameters of the hypothetical
 //! reference decoder, which belong to the source's bytes, and with them picture timing.
 
-use super::bits::{Reader, Writer, escape, unescape};
+use crate::media::bits::{Bits, Writer, with_emulation_prevention, without_emulation_prevention};
 use crate::media::nal::h264;
 
 /// Profiles whose SPS tells the chroma format and more (H.264 §7.3.2.1.1).
@@ -58,35 +58,35 @@ struct Restriction {
 impl Sps {
     /// Reads a whole NAL unit; `None` if it is damaged or of a kind that cannot be decoded alone.
     pub fn parse(unit: &[u8]) -> Option<Self> {
-        let payload = unescape(unit);
+        let payload = without_emulation_prevention(unit);
         let (head, body) = payload.split_first_chunk::<HEAD_BYTES>()?;
         let [_, profile, _, _] = *head;
-        let mut reader = Reader::new(body);
-        reader.unsigned()?; // seq_parameter_set_id
+        let mut reader = Bits::new(body);
+        reader.ue()?; // seq_parameter_set_id
         let (chroma_format, extra_bits) = if WITH_CHROMA_FORMAT.contains(&profile) {
             chroma_format(&mut reader)?
         } else {
             (1, 0)
         };
-        reader.unsigned()?; // log2_max_frame_num_minus4
+        reader.ue()?; // log2_max_frame_num_minus4
         skip_order_count(&mut reader)?;
-        let reference_frames = reader.unsigned()?;
-        reader.bit()?; // gaps_in_frame_num_value_allowed_flag
-        reader.unsigned()?; // pic_width_in_mbs_minus1
-        reader.unsigned()?; // pic_height_in_map_units_minus1
-        let is_progressive = reader.bit()?;
+        let reference_frames = reader.ue()?;
+        reader.flag()?; // gaps_in_frame_num_value_allowed_flag
+        reader.ue()?; // pic_width_in_mbs_minus1
+        reader.ue()?; // pic_height_in_map_units_minus1
+        let is_progressive = reader.flag()?;
         if !is_progressive {
-            reader.bit()?; // mb_adaptive_frame_field_flag
+            reader.flag()?; // mb_adaptive_frame_field_flag
         }
-        reader.bit()?; // direct_8x8_inference_flag
-        if reader.bit()? {
+        reader.flag()?; // direct_8x8_inference_flag
+        if reader.flag()? {
             // frame_cropping_flag
             for _ in 0..4 {
-                reader.unsigned()?;
+                reader.ue()?;
             }
         }
         let usability_at = HEAD_BYTES * 8 + reader.position();
-        let usability = if reader.bit()? {
+        let usability = if reader.flag()? {
             Some(usability(&mut reader)?)
         } else {
             None
@@ -113,15 +113,15 @@ impl Sps {
     /// Frames in how many seconds, where it says so (`time_scale` counts fields).
     pub fn frame_rate(&self) -> Option<(u32, u32)> {
         let (from, _) = self.usability.as_ref()?.looks;
-        let mut reader = Reader::new(&self.payload);
+        let mut reader = Bits::new(&self.payload);
         while reader.position() < from {
-            reader.bit()?;
+            reader.flag()?;
         }
         skip_colour(&mut reader)?;
-        if !reader.bit()? {
+        if !reader.flag()? {
             return None; // timing_info_present_flag
         }
-        let (unit, ticks) = (reader.bits(32)?, reader.bits(32)?);
+        let (unit, ticks) = (reader.take(32)?, reader.take(32)?);
         (unit > 0 && ticks > 0).then_some((ticks, unit.checked_mul(2)?))
     }
 
@@ -130,9 +130,9 @@ impl Sps {
         const PICTURE_TIMING: u32 = 1;
         let at = self.usability.as_ref()?.picture_structure_at?;
         let timing = message(unit, PICTURE_TIMING)?;
-        let mut reader = Reader::new(&timing);
-        (0..at).try_for_each(|_| reader.bit().map(drop))?;
-        match reader.bits(4)? {
+        let mut reader = Bits::new(&timing);
+        (0..at).try_for_each(|_| reader.flag().map(drop))?;
+        match reader.take(4)? {
             1 | 3 | 5 => Some(true),
             2 | 4 | 6 => Some(false),
             _ => None,
@@ -151,34 +151,34 @@ impl Sps {
         writer.copy(head_from, 8, HEAD_BYTES * 8);
         writer.copy(&self.payload, HEAD_BYTES * 8, self.usability_at);
         match &source.usability {
-            None => writer.bit(false),
+            None => writer.flag(false),
             Some(usability) => {
-                writer.bit(true);
+                writer.flag(true);
                 let (from, to) = usability.looks;
                 writer.copy(&source.payload, from, to);
-                writer.bits(0, 3); // nal_hrd, vcl_hrd, pic_struct: not present
+                writer.fixed(0, 3); // nal_hrd, vcl_hrd, pic_struct: not present
                 self.write_restriction(&mut writer, usability.restriction);
             }
         }
-        escape(&writer.finish())
+        with_emulation_prevention(&writer.finish())
     }
 
     /// As many frames to reorder and to keep as the source has, so that the delay is the same.
     fn write_restriction(&self, writer: &mut Writer, source: Option<Restriction>) {
         let own = self.usability.as_ref().and_then(|own| own.restriction);
-        writer.bit(source.is_some());
+        writer.flag(source.is_some());
         let Some(source) = source else {
             return;
         };
-        writer.bit(own.is_none_or(|own| own.vectors_over_edges));
-        writer.unsigned(0); // max_bytes_per_pic_denom: no bound
-        writer.unsigned(0); // max_bits_per_mb_denom: no bound
+        writer.flag(own.is_none_or(|own| own.vectors_over_edges));
+        writer.ue(0); // max_bytes_per_pic_denom: no bound
+        writer.ue(0); // max_bits_per_mb_denom: no bound
         let own_bits = own.map_or([16; 2], |own| own.vector_bits);
         for (own, source) in own_bits.iter().zip(source.vector_bits) {
-            writer.unsigned(source.max(*own));
+            writer.ue(source.max(*own));
         }
-        writer.unsigned(source.reordered_frames);
-        writer.unsigned(source.buffered_frames.max(self.reference_frames));
+        writer.ue(source.reordered_frames);
+        writer.ue(source.buffered_frames.max(self.reference_frames));
     }
 }
 
@@ -197,19 +197,19 @@ fn includes(whole: u8, part: u8) -> bool {
 }
 
 /// Returns `chroma_format_idc` and `bit_depth_luma_minus8`.
-fn chroma_format(reader: &mut Reader) -> Option<(u32, u32)> {
-    let chroma_format = reader.unsigned()?;
+fn chroma_format(reader: &mut Bits) -> Option<(u32, u32)> {
+    let chroma_format = reader.ue()?;
     if chroma_format == 3 {
-        reader.bit()?; // separate_colour_plane_flag
+        reader.flag()?; // separate_colour_plane_flag
     }
-    let extra_bits = reader.unsigned()?;
-    reader.unsigned()?; // bit_depth_chroma_minus8
-    reader.bit()?; // qpprime_y_zero_transform_bypass_flag
-    if reader.bit()? {
+    let extra_bits = reader.ue()?;
+    reader.ue()?; // bit_depth_chroma_minus8
+    reader.flag()?; // qpprime_y_zero_transform_bypass_flag
+    if reader.flag()? {
         // seq_scaling_matrix_present_flag
         let lists = if chroma_format == 3 { 12 } else { 8 };
         for list in 0..lists {
-            if reader.bit()? {
+            if reader.flag()? {
                 skip_scaling_list(reader, if list < 6 { 16 } else { 64 })?;
             }
         }
@@ -219,10 +219,10 @@ fn chroma_format(reader: &mut Reader) -> Option<(u32, u32)> {
 }
 
 /// H.264 §7.3.2.1.1.1.
-fn skip_scaling_list(reader: &mut Reader, size: usize) -> Option<()> {
+fn skip_scaling_list(reader: &mut Bits, size: usize) -> Option<()> {
     let mut last = 8_i32;
     for _ in 0..size {
-        let delta = reader.signed()?;
+        let delta = reader.se()?;
         let next = last.checked_add(delta)?.rem_euclid(256);
         if next == 0 {
             break;
@@ -232,17 +232,17 @@ fn skip_scaling_list(reader: &mut Reader, size: usize) -> Option<()> {
     Some(())
 }
 
-fn skip_order_count(reader: &mut Reader) -> Option<()> {
-    match reader.unsigned()? {
+fn skip_order_count(reader: &mut Bits) -> Option<()> {
+    match reader.ue()? {
         0 => {
-            reader.unsigned()?; // log2_max_pic_order_cnt_lsb_minus4
+            reader.ue()?; // log2_max_pic_order_cnt_lsb_minus4
         }
         1 => {
-            reader.bit()?; // delta_pic_order_always_zero_flag
-            reader.signed()?; // offset_for_non_ref_pic
-            reader.signed()?; // offset_for_top_to_bottom_field
-            for _ in 0..reader.unsigned()? {
-                reader.signed()?; // offset_for_ref_frame
+            reader.flag()?; // delta_pic_order_always_zero_flag
+            reader.se()?; // offset_for_non_ref_pic
+            reader.se()?; // offset_for_top_to_bottom_field
+            for _ in 0..reader.ue()? {
+                reader.se()?; // offset_for_ref_frame
             }
         }
         _ => {}
@@ -250,32 +250,32 @@ fn skip_order_count(reader: &mut Reader) -> Option<()> {
     Some(())
 }
 
-fn usability(reader: &mut Reader) -> Option<Usability> {
+fn usability(reader: &mut Bits) -> Option<Usability> {
     let from = HEAD_BYTES * 8 + reader.position();
     skip_colour(reader)?;
-    if reader.bit()? {
+    if reader.flag()? {
         // timing_info_present_flag
-        reader.bits(32)?; // num_units_in_tick
-        reader.bits(32)?; // time_scale
-        reader.bit()?; // fixed_frame_rate_flag
+        reader.take(32)?; // num_units_in_tick
+        reader.take(32)?; // time_scale
+        reader.flag()?; // fixed_frame_rate_flag
     }
     let looks = (from, HEAD_BYTES * 8 + reader.position());
     let network = skip_reference_decoder(reader)?;
     let slices = skip_reference_decoder(reader)?;
     if network.or(slices).is_some() {
-        reader.bit()?; // low_delay_hrd_flag
+        reader.flag()?; // low_delay_hrd_flag
     }
     let delay_bits = network.or(slices).unwrap_or(0);
-    let picture_structure_at = reader.bit()?.then_some(delay_bits);
-    let restriction = if reader.bit()? {
-        let vectors_over_edges = reader.bit()?;
-        reader.unsigned()?; // max_bytes_per_pic_denom
-        reader.unsigned()?; // max_bits_per_mb_denom
+    let picture_structure_at = reader.flag()?.then_some(delay_bits);
+    let restriction = if reader.flag()? {
+        let vectors_over_edges = reader.flag()?;
+        reader.ue()?; // max_bytes_per_pic_denom
+        reader.ue()?; // max_bits_per_mb_denom
         Some(Restriction {
             vectors_over_edges,
-            vector_bits: [reader.unsigned()?, reader.unsigned()?],
-            reordered_frames: reader.unsigned()?,
-            buffered_frames: reader.unsigned()?,
+            vector_bits: [reader.ue()?, reader.ue()?],
+            reordered_frames: reader.ue()?,
+            buffered_frames: reader.ue()?,
         })
     } else {
         None
@@ -289,43 +289,43 @@ fn usability(reader: &mut Reader) -> Option<Usability> {
 
 /// Pixel aspect, overscan, colours and the place of chroma samples, which H.264 §E.1.1 and H.265
 /// §E.2.1 write alike.
-pub fn skip_colour(reader: &mut Reader) -> Option<()> {
+pub fn skip_colour(reader: &mut Bits) -> Option<()> {
     const EXTENDED_ASPECT: u32 = 255;
-    if reader.bit()? && reader.bits(8)? == EXTENDED_ASPECT {
-        reader.bits(32)?; // sar_width, sar_height
+    if reader.flag()? && reader.take(8)? == EXTENDED_ASPECT {
+        reader.take(32)?; // sar_width, sar_height
     }
-    if reader.bit()? {
-        reader.bit()?; // overscan_appropriate_flag
+    if reader.flag()? {
+        reader.flag()?; // overscan_appropriate_flag
     }
-    if reader.bit()? {
-        reader.bits(4)?; // video_format, video_full_range_flag
-        if reader.bit()? {
-            reader.bits(24)?; // colour_primaries, transfer_characteristics, matrix_coefficients
+    if reader.flag()? {
+        reader.take(4)?; // video_format, video_full_range_flag
+        if reader.flag()? {
+            reader.take(24)?; // colour_primaries, transfer_characteristics, matrix_coefficients
         }
     }
-    if reader.bit()? {
-        reader.unsigned()?; // chroma_sample_loc_type_top_field
-        reader.unsigned()?; // chroma_sample_loc_type_bottom_field
+    if reader.flag()? {
+        reader.ue()?; // chroma_sample_loc_type_top_field
+        reader.ue()?; // chroma_sample_loc_type_bottom_field
     }
     Some(())
 }
 
 /// Skips the parameters of a reference decoder (H.264 §E.1.2); if they are there, returns how
 /// many bits the two delays have in picture timing.
-fn skip_reference_decoder(reader: &mut Reader) -> Option<Option<u32>> {
-    if !reader.bit()? {
+fn skip_reference_decoder(reader: &mut Bits) -> Option<Option<u32>> {
+    if !reader.flag()? {
         return Some(None);
     }
-    let schedules = reader.unsigned()?;
-    reader.bits(8)?; // bit_rate_scale, cpb_size_scale
+    let schedules = reader.ue()?;
+    reader.take(8)?; // bit_rate_scale, cpb_size_scale
     for _ in 0..=schedules {
-        reader.unsigned()?; // bit_rate_value_minus1
-        reader.unsigned()?; // cpb_size_value_minus1
-        reader.bit()?; // cbr_flag
+        reader.ue()?; // bit_rate_value_minus1
+        reader.ue()?; // cpb_size_value_minus1
+        reader.flag()?; // cbr_flag
     }
-    reader.bits(5)?; // initial_cpb_removal_delay_length_minus1
-    let delay_bits = reader.bits(5)? + 1 + reader.bits(5)? + 1;
-    reader.bits(5)?; // time_offset_length
+    reader.take(5)?; // initial_cpb_removal_delay_length_minus1
+    let delay_bits = reader.take(5)? + 1 + reader.take(5)? + 1;
+    reader.take(5)?; // time_offset_length
     Some(Some(delay_bits))
 }
 
@@ -347,7 +347,7 @@ fn message(unit: &[u8], kind: u32) -> Option<Vec<u8>> {
     if h264::kind(unit) != h264::SEI {
         return None;
     }
-    let payload = unescape(unit);
+    let payload = without_emulation_prevention(unit);
     let mut rest = payload.get(1..)?;
     loop {
         let (found, bytes) = (number(&mut rest)?, number(&mut rest)?);

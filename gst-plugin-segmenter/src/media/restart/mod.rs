@@ -16,7 +16,7 @@
 //! that a copy can stay a list of slices of files. The beginnings of samples are enough for that:
 //! where more must be read, [`RestartError::Short`] says how much.
 
-mod bits;
+mod counting;
 pub mod h264;
 pub mod h265;
 mod sample;

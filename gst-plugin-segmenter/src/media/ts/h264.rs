@@ -67,8 +67,8 @@ fn slice(unit: &[u8]) -> Option<Slice> {
     let head = unit.get(..SLICE_HEAD_BYTES).unwrap_or(unit);
     let head = without_emulation_prevention(head);
     let mut bits = Bits::new(head.get(1..)?);
-    bits.exp_golomb()?; // first_mb_in_slice
-    let slice_type = bits.exp_golomb()?;
+    bits.ue()?; // first_mb_in_slice
+    let slice_type = bits.ue()?;
     let start = if h264::kind(unit) == h264::IDR {
         Start::Sync
     } else if SLICE_TYPES_I.contains(&slice_type) {
@@ -80,7 +80,7 @@ fn slice(unit: &[u8]) -> Option<Slice> {
         start,
         is_reference: h264::is_reference(unit),
         temporal_id: 0,
-        pps_id: bits.exp_golomb()?,
+        pps_id: bits.ue()?,
     })
 }
 
@@ -93,7 +93,7 @@ fn has_recovery_point(unit: &[u8]) -> bool {
             return false;
         };
         if kind == RECOVERY_POINT {
-            return Bits::new(payload).exp_golomb() == Some(0);
+            return Bits::new(payload).ue() == Some(0);
         }
         rest = next;
     }
@@ -118,7 +118,7 @@ fn pps_ids(unit: &[u8]) -> Option<(u32, u32)> {
     let head = unit.get(..SLICE_HEAD_BYTES).unwrap_or(unit);
     let head = without_emulation_prevention(head);
     let mut bits = Bits::new(head.get(1..)?);
-    Some((bits.exp_golomb()?, bits.exp_golomb()?))
+    Some((bits.ue()?, bits.ue()?))
 }
 
 /// The codec of a picture that refers to this picture parameter set: with the sequence parameter
@@ -182,14 +182,14 @@ impl Sps {
         let mut bits = Bits::new(held.get(1..)?);
         let profile = bits.byte(8)?;
         bits.skip(8 + 8)?; // constraint flags, level_idc
-        let id = bits.exp_golomb()?;
+        let id = bits.ue()?;
         let chroma = if PROFILES_WITH_CHROMA.contains(&profile) {
             Some(chroma(&mut bits)?)
         } else {
             None
         };
         order_of_pictures(&mut bits)?;
-        bits.exp_golomb()?; // max_num_ref_frames
+        bits.ue()?; // max_num_ref_frames
         bits.skip(1)?; // gaps_in_frame_num_value_allowed_flag
         let format = chroma.map_or(1, |[format, ..]| format);
         let (width, height) = size(&mut bits, format)?;
@@ -205,14 +205,14 @@ impl Sps {
 
 /// `chroma_format_idc` up to the scaling lists.
 fn chroma(bits: &mut Bits<'_>) -> Option<[u8; 3]> {
-    let format = u8::try_from(bits.exp_golomb()?).ok()?;
+    let format = u8::try_from(bits.ue()?).ok()?;
     if format > 3 {
         return None;
     }
     if format == 3 {
         bits.skip(1)?; // separate_colour_plane_flag
     }
-    let depths = [bits.exp_golomb()?, bits.exp_golomb()?];
+    let depths = [bits.ue()?, bits.ue()?];
     let [luma, chroma] = depths.map(|depth| u8::try_from(depth).unwrap_or(u8::MAX));
     if luma > 6 || chroma > 6 {
         return None;
@@ -238,7 +238,7 @@ fn scaling_list(bits: &mut Bits<'_>, entries: u32) -> Option<()> {
     let (mut last, mut next) = (8_i32, 8_i32);
     for _ in 0..entries {
         if next != 0 {
-            let step = bits.signed_exp_golomb()?;
+            let step = bits.se()?;
             next = last.checked_add(step)?.rem_euclid(256);
         }
         last = if next == 0 { last } else { next };
@@ -248,14 +248,14 @@ fn scaling_list(bits: &mut Bits<'_>, entries: u32) -> Option<()> {
 
 /// `log2_max_frame_num_minus4` up to what orders pictures for display.
 fn order_of_pictures(bits: &mut Bits<'_>) -> Option<()> {
-    bits.exp_golomb()?; // log2_max_frame_num_minus4
-    match bits.exp_golomb()? {
-        0 => bits.skip_exp_golomb(1), // log2_max_pic_order_cnt_lsb_minus4
+    bits.ue()?; // log2_max_frame_num_minus4
+    match bits.ue()? {
+        0 => bits.skip_ue(1), // log2_max_pic_order_cnt_lsb_minus4
         1 => {
             bits.skip(1)?; // delta_pic_order_always_zero_flag
-            bits.skip_exp_golomb(2)?; // offsets for non-reference pictures and fields
-            let count = bits.exp_golomb()?;
-            bits.skip_exp_golomb(count.min(255))
+            bits.skip_ue(2)?; // offsets for non-reference pictures and fields
+            let count = bits.ue()?;
+            bits.skip_ue(count.min(255))
         }
         _ => Some(()),
     }
@@ -263,8 +263,8 @@ fn order_of_pictures(bits: &mut Bits<'_>) -> Option<()> {
 
 /// Width and height of what is shown (§7.4.2.1.1, `frame_cropping_flag`).
 fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
-    let width = bits.exp_golomb()?.checked_add(1)?.checked_mul(16)?;
-    let map_units = bits.exp_golomb()?.checked_add(1)?;
+    let width = bits.ue()?.checked_add(1)?.checked_mul(16)?;
+    let map_units = bits.ue()?.checked_add(1)?;
     let is_progressive = bits.flag()?;
     let fields = if is_progressive { 1 } else { 2 };
     if !is_progressive {
@@ -275,7 +275,7 @@ fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
     let mut crop = [0; 4];
     if bits.flag()? {
         for side in &mut crop {
-            *side = bits.exp_golomb()?;
+            *side = bits.ue()?;
         }
     }
     let [left, right, top, bottom] = crop;

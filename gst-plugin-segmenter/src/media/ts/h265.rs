@@ -93,7 +93,7 @@ fn slice(unit: &[u8]) -> Option<Slice> {
         start,
         is_reference: kind > LAST_SUB_LAYER || kind % 2 == 1,
         temporal_id: (low & 7).saturating_sub(1),
-        pps_id: bits.exp_golomb()?,
+        pps_id: bits.ue()?,
     })
 }
 
@@ -105,7 +105,7 @@ fn head(unit: &[u8]) -> Vec<u8> {
 fn pps_ids(unit: &[u8]) -> Option<(u32, u32)> {
     let head = head(unit);
     let mut bits = Bits::new(head.get(UNIT_HEADER_BYTES..)?);
-    Some((bits.exp_golomb()?, bits.exp_golomb()?))
+    Some((bits.ue()?, bits.ue()?))
 }
 
 /// The codec of a picture that refers to this picture parameter set: with the sets behind it, and

@@ -37,8 +37,8 @@ impl Sps {
         let last_sub_layer = bits.take(3)?;
         let is_temporally_nested = bits.flag()?;
         let profile_tier_level = profile_tier_level(&mut bits, last_sub_layer)?;
-        let id = bits.exp_golomb()?;
-        let chroma_format = up_to(bits.exp_golomb()?, 3)?;
+        let id = bits.ue()?;
+        let chroma_format = up_to(bits.ue()?, 3)?;
         if chroma_format == 3 {
             bits.skip(1)?; // separate_colour_plane_flag
         }
@@ -50,8 +50,8 @@ impl Sps {
             is_temporally_nested,
             profile_tier_level,
             chroma_format,
-            luma_depth: up_to(bits.exp_golomb()?, 7)?,
-            chroma_depth: up_to(bits.exp_golomb()?, 7)?,
+            luma_depth: up_to(bits.ue()?, 7)?,
+            chroma_depth: up_to(bits.ue()?, 7)?,
             width,
             height,
             vui: Vui::default(),
@@ -92,12 +92,12 @@ fn profile_tier_level(bits: &mut Bits<'_>, last_sub_layer: u32) -> Option<[u8; P
 
 /// Width and height of what is shown (§7.4.3.2.1, conformance window).
 fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
-    let width = bits.exp_golomb()?;
-    let height = bits.exp_golomb()?;
+    let width = bits.ue()?;
+    let height = bits.ue()?;
     let mut window = [0; 4];
     if bits.flag()? {
         for side in &mut window {
-            *side = bits.exp_golomb()?;
+            *side = bits.ue()?;
         }
     }
     let [left, right, top, bottom] = window;
@@ -113,7 +113,7 @@ fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
 
 /// Steps over what is between the depth of samples and the VUI.
 fn skip_tools(bits: &mut Bits<'_>, last_sub_layer: u32) -> Option<()> {
-    let order_bits = bits.exp_golomb()?.checked_add(4)?; // log2_max_pic_order_cnt_lsb_minus4
+    let order_bits = bits.ue()?.checked_add(4)?; // log2_max_pic_order_cnt_lsb_minus4
     if order_bits > 16 {
         return None;
     }
@@ -123,8 +123,8 @@ fn skip_tools(bits: &mut Bits<'_>, last_sub_layer: u32) -> Option<()> {
     } else {
         1
     };
-    bits.skip_exp_golomb(3 * sub_layers)?; // buffering, reordering, latency
-    bits.skip_exp_golomb(6)?; // sizes of coding and transform blocks
+    bits.skip_ue(3 * sub_layers)?; // buffering, reordering, latency
+    bits.skip_ue(6)?; // sizes of coding and transform blocks
     let has_scaling = bits.flag()?;
     if has_scaling && bits.flag()? {
         scaling_lists(bits)?;
@@ -133,13 +133,13 @@ fn skip_tools(bits: &mut Bits<'_>, last_sub_layer: u32) -> Option<()> {
     let has_pcm = bits.flag()?;
     if has_pcm {
         bits.skip(4 + 4)?; // bit depths
-        bits.skip_exp_golomb(2)?; // block sizes
+        bits.skip_ue(2)?; // block sizes
         bits.skip(1)?; // pcm_loop_filter_disabled_flag
     }
     short_term_sets(bits)?;
     let has_long_term = bits.flag()?;
     if has_long_term {
-        let count = bits.exp_golomb()?.min(32);
+        let count = bits.ue()?.min(32);
         bits.skip(count * (order_bits + 1))?;
     }
     bits.skip(2) // sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
@@ -152,11 +152,11 @@ fn scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
         for _ in (0..6).step_by(step) {
             let is_coded = bits.flag()?;
             if !is_coded {
-                bits.exp_golomb()?; // scaling_list_pred_matrix_id_delta
+                bits.ue()?; // scaling_list_pred_matrix_id_delta
                 continue;
             }
             let dc = u32::from(size > 1);
-            bits.skip_exp_golomb(dc + 64_u32.min(1 << (4 + (size << 1))))?;
+            bits.skip_ue(dc + 64_u32.min(1 << (4 + (size << 1))))?;
         }
     }
     Some(())
@@ -167,7 +167,7 @@ fn scaling_lists(bits: &mut Bits<'_>) -> Option<()> {
 fn short_term_sets(bits: &mut Bits<'_>) -> Option<()> {
     const MOST_SETS: u32 = 64;
     const MOST_PICTURES: u32 = 16;
-    let sets = bits.exp_golomb()?;
+    let sets = bits.ue()?;
     if sets > MOST_SETS {
         return None;
     }
@@ -176,7 +176,7 @@ fn short_term_sets(bits: &mut Bits<'_>) -> Option<()> {
         let is_told_from_last = set > 0 && bits.flag()?;
         if is_told_from_last {
             bits.skip(1)?; // delta_rps_sign
-            bits.exp_golomb()?; // abs_delta_rps_minus1
+            bits.ue()?; // abs_delta_rps_minus1
             let mut named = 0;
             for _ in 0..=pictures {
                 let is_used = bits.flag()?;
@@ -184,12 +184,12 @@ fn short_term_sets(bits: &mut Bits<'_>) -> Option<()> {
             }
             pictures = named;
         } else {
-            pictures = bits.exp_golomb()?.checked_add(bits.exp_golomb()?)?;
+            pictures = bits.ue()?.checked_add(bits.ue()?)?;
             if pictures > MOST_PICTURES {
                 return None;
             }
             for _ in 0..pictures {
-                bits.exp_golomb()?; // distance in display order
+                bits.ue()?; // distance in display order
                 bits.skip(1)?; // used by the current picture
             }
         }

@@ -14,7 +14,8 @@ use h264_reader::nal::slice::{
 };
 use h264_reader::nal::sps::{FrameMbsFlags, PicOrderCntType, SeqParameterSet};
 
-use crate::media::restart::bits::{Bits, Counting, Payload, payload};
+use crate::media::bits::{Payload, Writer, payload};
+use crate::media::restart::counting::Counting;
 use crate::media::restart::sample::Unit;
 use crate::media::restart::{RestartError, Unsupported};
 
@@ -32,7 +33,7 @@ pub struct Slice<'a> {
     /// Likewise.
     pub pps: &'a PicParameterSet,
     /// The header as it was.
-    pub bits: Bits,
+    pub bits: Writer,
     /// The beginning of the payload, further than the header.
     pub payload: Payload,
 }
@@ -65,7 +66,7 @@ impl<'a> Slice<'a> {
             pps,
             payload,
         };
-        let mut source = Bits::default();
+        let mut source = Writer::default();
         source.copy(&slice.payload.bytes, 0, bits);
         if source == slice.bits {
             Ok(slice)
@@ -75,7 +76,7 @@ impl<'a> Slice<'a> {
     }
 
     /// The header as it is now, for a NAL unit with this header byte.
-    pub fn written(&self, nal: u8) -> Bits {
+    pub fn written(&self, nal: u8) -> Writer {
         write(nal, &self.header, self.sps, self.pps)
     }
 
@@ -178,8 +179,8 @@ fn refuse(
     }
 }
 
-fn write(nal: u8, header: &SliceHeader, sps: &SeqParameterSet, pps: &PicParameterSet) -> Bits {
-    let mut bits = Bits::default();
+fn write(nal: u8, header: &SliceHeader, sps: &SeqParameterSet, pps: &PicParameterSet) -> Writer {
+    let mut bits = Writer::default();
     bits.ue(header.first_mb_in_slice);
     write_type(&mut bits, header);
     bits.ue(pps.pic_parameter_set_id.id().into());
@@ -231,7 +232,7 @@ fn write(nal: u8, header: &SliceHeader, sps: &SeqParameterSet, pps: &PicParamete
 }
 
 /// Table 7-6.
-fn write_type(bits: &mut Bits, header: &SliceHeader) {
+fn write_type(bits: &mut Writer, header: &SliceHeader) {
     let family = match header.slice_type.family {
         SliceFamily::P => 0,
         SliceFamily::B => 1,
@@ -243,7 +244,7 @@ fn write_type(bits: &mut Bits, header: &SliceHeader) {
     bits.ue(if is_exclusive { family + 5 } else { family });
 }
 
-fn write_order(bits: &mut Bits, header: &SliceHeader, sps: &SeqParameterSet) {
+fn write_order(bits: &mut Writer, header: &SliceHeader, sps: &SeqParameterSet) {
     let PicOrderCntType::TypeZero {
         log2_max_pic_order_cnt_lsb_minus4,
     } = sps.pic_order_cnt
@@ -265,7 +266,7 @@ fn write_order(bits: &mut Bits, header: &SliceHeader, sps: &SeqParameterSet) {
 }
 
 /// `num_ref_idx_active_override_flag` and `ref_pic_list_modification` (§7.3.3.1).
-fn write_lists(bits: &mut Bits, header: &SliceHeader) {
+fn write_lists(bits: &mut Writer, header: &SliceHeader) {
     if header.slice_type.family == SliceFamily::I {
         return;
     }
@@ -298,7 +299,7 @@ fn write_lists(bits: &mut Bits, header: &SliceHeader) {
     }
 }
 
-fn write_modification(bits: &mut Bits, list: &[ModificationOfPicNums]) {
+fn write_modification(bits: &mut Writer, list: &[ModificationOfPicNums]) {
     bits.flag(!list.is_empty());
     for modification in list {
         let (idc, value) = match modification {
@@ -317,12 +318,12 @@ fn write_modification(bits: &mut Bits, list: &[ModificationOfPicNums]) {
 }
 
 /// `pred_weight_table` (§7.3.3.2).
-fn write_weights(bits: &mut Bits, table: &PredWeightTable, has_l1: bool) {
+fn write_weights(bits: &mut Writer, table: &PredWeightTable, has_l1: bool) {
     bits.ue(table.luma_log2_weight_denom);
     if let Some(denominator) = table.chroma_log2_weight_denom {
         bits.ue(denominator);
     }
-    let pair = |bits: &mut Bits, weight: &PredWeight| {
+    let pair = |bits: &mut Writer, weight: &PredWeight| {
         bits.se(weight.weight);
         bits.se(weight.offset);
     };
@@ -343,7 +344,7 @@ fn write_weights(bits: &mut Bits, table: &PredWeightTable, has_l1: bool) {
 }
 
 /// `dec_ref_pic_marking` (§7.3.3.3).
-fn write_marking(bits: &mut Bits, marking: &DecRefPicMarking) {
+fn write_marking(bits: &mut Writer, marking: &DecRefPicMarking) {
     match marking {
         DecRefPicMarking::Idr {
             no_output_of_prior_pics_flag,
@@ -363,7 +364,7 @@ fn write_marking(bits: &mut Bits, marking: &DecRefPicMarking) {
     }
 }
 
-fn write_operation(bits: &mut Bits, operation: &Operation) {
+fn write_operation(bits: &mut Writer, operation: &Operation) {
     match *operation {
         Operation::ShortTermUnusedForRef {
             difference_of_pic_nums_minus1,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Messages beside a picture (H.264 §7.3.2.3, Annex D) that are no longer so in the copy.
 
-use crate::media::restart::bits::{payload, push_payload};
+use crate::media::bits::{payload, push_payload};
 
 /// A recovery point (§D.2.8): an IDR picture is none.
 pub const RECOVERY_POINT: u32 = 6;

@@ -11,8 +11,8 @@ use h264_reader::nal::pps::PicParameterSet;
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::BitReader;
 
+use crate::media::bits::payload;
 use crate::media::nal::Sets;
-use crate::media::restart::bits::payload;
 
 /// The sets in force; cheap to copy.
 #[derive(Clone)]

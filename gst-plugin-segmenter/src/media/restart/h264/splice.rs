@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::header::{HEADER_BYTES, Slice};
-use crate::media::restart::bits::{Bits, payload, push_payload};
+use crate::media::bits::{Writer, payload, push_payload};
 use crate::media::restart::sample::Unit;
 use crate::media::restart::{RestartError, Unsupported};
 
@@ -25,7 +25,7 @@ pub fn splice(
     slice: &Slice,
     unit: &Unit,
     nal: u8,
-    mut header: Bits,
+    mut header: Writer,
 ) -> Result<Spliced, RestartError> {
     let old_bits = slice.bits.length();
     if slice.pps.entropy_coding_mode_flag {
@@ -70,7 +70,12 @@ fn join(
 }
 
 /// All of the slice, its data moved by some bits.
-fn shift(unit: &Unit, nal: u8, mut header: Bits, old_bits: usize) -> Result<Spliced, RestartError> {
+fn shift(
+    unit: &Unit,
+    nal: u8,
+    mut header: Writer,
+    old_bits: usize,
+) -> Result<Spliced, RestartError> {
     if !unit.is_whole() {
         return Err(unit.short(unit.place.len()));
     }
