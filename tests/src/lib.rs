@@ -10,6 +10,7 @@ pub mod camera;
 pub mod clips;
 pub mod cutting;
 pub mod decode;
+pub mod disk;
 pub mod frames;
 pub mod kvssink;
 pub mod moto;

@@ -16,7 +16,7 @@
 
 use gst::prelude::*;
 
-use crate::media::ParameterSets;
+use crate::media::wanted_parameter_sets;
 
 use super::caps::Kind;
 use super::mp4::Frame;
@@ -309,9 +309,7 @@ fn with_parameter_sets(caps: &gst::CapsRef, buffer: gst::Buffer) -> gst::Buffer 
     let h264 = caps.structure(0).filter(|s| s.name() == "video/x-h264");
     let wanted = || {
         let avcc = h264.and_then(codec_data)?;
-        let sets = ParameterSets::from_avcc(avcc.map_readable().ok()?.as_slice())?;
-        let wanted = sets.are_wanted(buffer.map_readable().ok()?.as_slice());
-        wanted.then_some(sets.sets)
+        wanted_parameter_sets(&avcc.map_readable().ok()?, &buffer.map_readable().ok()?)
     };
     let Some(sets) = wanted() else {
         return buffer;

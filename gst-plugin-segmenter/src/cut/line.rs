@@ -14,7 +14,7 @@ use super::stretch::ns_ticks;
 use crate::media::Frame;
 use crate::media::assembly::{AssemblySample, AssemblyTrack, Edit, Part, settle_decoding_times};
 use crate::media::configuration::{with_h264_sets, with_h265_sets_in_band};
-use crate::media::nal::{self, Sets};
+use crate::media::nal::Sets;
 
 /// The track of pictures, as far as it is done.
 pub struct Line<'b, 'f, 'e> {
@@ -168,7 +168,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             };
             let mut parts = Vec::with_capacity(2);
             if self.sets_in_band && frame.is_entry {
-                parts.push(self.builder.memory(&in_sample(&encoded.sets)));
+                parts.push(self.builder.memory(&encoded.sets.as_sample()));
             }
             parts.push(match &frame.bytes {
                 EncodedBytes::Held(sample) => self.builder.memory(sample),
@@ -196,7 +196,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         }
         let entry = self.builder.entry(self.number, description);
         let sets = sets_of(&entry)?;
-        let part = self.builder.memory(&in_sample(&sets));
+        let part = self.builder.memory(&sets.as_sample());
         self.in_band.insert(description, part);
         Some(part)
     }
@@ -452,12 +452,4 @@ pub fn sets_of(entry: &[u8]) -> Option<Sets> {
         b"hvcC" => Sets::from_hvcc(record),
         _ => None,
     }
-}
-
-fn in_sample(sets: &Sets) -> Vec<u8> {
-    let mut sample = Vec::new();
-    for set in sets.all() {
-        nal::push(&mut sample, set, sets.length_bytes);
-    }
-    sample
 }

@@ -57,7 +57,7 @@ pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
 pub use mp4_frames::mp4_frames;
-pub use parameter_sets::ParameterSets;
+pub use parameter_sets::wanted_parameter_sets;
 pub use retime::retime;
 pub use sample_reader::OpenFiles;
 pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};

@@ -207,6 +207,15 @@ impl Sets {
         let sets = self.vps.iter().chain(&self.sps).chain(&self.pps);
         sets.map(Vec::as_slice)
     }
+
+    /// All of them in the form of a sample, each with its length.
+    pub fn as_sample(&self) -> Vec<u8> {
+        let mut sample = Vec::new();
+        for set in self.all() {
+            push(&mut sample, set, self.length_bytes);
+        }
+        sample
+    }
 }
 
 /// A set with 16 bits of length in front.

@@ -5,7 +5,7 @@
 mod asking;
 mod content;
 mod damage;
-#[path = "../../../gst-plugin-segmenter/tests/archivesink/support/disk.rs"]
+#[path = "../../../tests/src/disk.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod disk;
 mod ending;

@@ -2,7 +2,6 @@
 //! What the tests of `awscreds` share: AWS with its bad days, the element in a process of its own
 //! or in the test's, and a reader of the file that never rests.
 
-pub mod disk;
 pub mod front;
 pub mod launch;
 pub mod reader;

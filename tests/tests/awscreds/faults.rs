@@ -5,9 +5,9 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use gst::prelude::*;
-use tests::awscreds::disk::{Disk, in_own_namespace};
 use tests::awscreds::launch::{Launch, Pipeline};
 use tests::awscreds::rig::{ROLE, Rig, SOURCE};
+use tests::disk::{Disk, in_own_namespace};
 use tests::kvssink::file;
 
 /// Waits until something holds; tests of faults wait for what the element does in real time.

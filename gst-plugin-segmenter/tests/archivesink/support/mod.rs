@@ -3,6 +3,7 @@
 
 pub mod clip;
 pub mod decode;
+#[path = "../../../../tests/src/disk.rs"]
 pub mod disk;
 pub mod feed;
 pub mod readback;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Set in the process that has the namespace.
-const INSIDE: &str = "AWSCREDS_TEST_HAS_ITS_OWN_MOUNTS";
+const INSIDE: &str = "THIS_TEST_HAS_ITS_OWN_MOUNTS";
 
 /// Runs a test in a process that may mount. `name` is the test's whole name.
 ///
@@ -49,12 +49,10 @@ impl Disk {
     /// When that is not permitted.
     pub fn mount(bytes: u64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"])
-            .arg(folder.path())
-            .status()
-            .expect("mount is installed (util-linux)");
-        assert!(mounted.success(), "a tmpfs at {}", folder.path().display());
+        mount(
+            &["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"],
+            folder.path(),
+        );
         Self { folder }
     }
 
@@ -97,4 +95,14 @@ impl Drop for Disk {
             .arg(self.path())
             .status();
     }
+}
+
+/// Mounts something; inside of [`in_own_namespace`].
+///
+/// # Panics
+/// When that is not permitted.
+pub fn mount(arguments: &[&str], at: &Path) {
+    let mounted = Command::new("mount").args(arguments).arg(at).status();
+    let mounted = mounted.expect("mount is installed (util-linux)");
+    assert!(mounted.success(), "mount {arguments:?} {}", at.display());
 }
