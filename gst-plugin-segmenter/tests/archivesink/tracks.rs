@@ -258,6 +258,28 @@ fn stopping_without_an_end_closes_what_is_open_and_starting_again_goes_on_beside
     });
 }
 
+#[test]
+fn the_last_sound_after_the_last_picture_is_no_segment_of_its_own() {
+    let (clip, aac) = (Clip::h264(3), Clip::aac(4));
+    let sounds = aac.between(0, 3_100_000_000);
+    in_both_containers(|container| {
+        let mut rig = Rig::new(container);
+        let (video, audio) = (rig.feed("video"), rig.feed("audio_0"));
+        rig.play();
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        let till_the_end = aac.between(0, 2_980_000_000);
+        play(&[(&video, clip.frames.clone()), (&audio, till_the_end)]);
+        video.end();
+        play(&[(&audio, aac.between(2_980_000_000, 3_100_000_000))]);
+        rig.finish(&[&audio]);
+        let segments = decoded(&rig);
+        assert_eq!(segments.len(), 3);
+        let heard = readback::audio(&segments, 0);
+        readback::assert_same_times("audio", &heard, &times(&rig, &sounds));
+    });
+}
+
 /// As from a file that is read as fast as can be: one thread is done before the other has begun.
 #[test]
 fn a_track_that_ends_before_the_other_begins_is_recorded_whole() {

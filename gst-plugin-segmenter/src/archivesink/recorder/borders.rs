@@ -55,13 +55,19 @@ impl Recorder {
         }
         let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
         let waits = |stream: &Stream| stream.changed && stream.live();
+        // The last sound mostly ends a little after the last picture: no segment of its own.
+        let pts = UtcNs(frame.stamps.pts_ns);
+        let trails = stream.kind == Kind::Audio
+            && current
+                .pictures_end
+                .is_some_and(|pictures_end| pts - pictures_end < GRACE_NS);
         // Half a frame early is nearer than a frame late.
         let nearly_ns = frame.stamps.duration_ns / 2;
         self.broken
             || pictures_come
             || self.timeline.step_pending()
             || self.streams.iter().any(waits)
-            || frame.stamps.pts_ns.saturating_add(nearly_ns) >= current.due.0
+            || (!trails && frame.stamps.pts_ns.saturating_add(nearly_ns) >= current.due.0)
     }
 
     /// Begins a segment with this frame.
