@@ -38,7 +38,7 @@ soak: setup
 
 fuzz:
 	@tests/setup/debian.sh build
-	tests/fuzz/run.sh $(or $(SECONDS_EACH),60)
+	RUNS=$(RUNS) tests/fuzz/run.sh $(or $(SECONDS_EACH),60)
 
 bench: setup
 	cargo build --release --package gst-plugin-awscreds --package gst-plugin-segmenter --package pipeline-runner
