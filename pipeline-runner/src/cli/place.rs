@@ -2,9 +2,9 @@
 //! The archive that a command is about.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use gstsegmenter::archive::Archive;
+use gstsegmenter::archive::{Archive, name};
 
 use super::failure::Failure;
 use super::text;
@@ -25,7 +25,15 @@ pub(super) struct Place {
 impl Place {
     /// Opens it.
     pub(super) fn open(&self) -> Result<Archive, Failure> {
-        Archive::open(&self.root).map_err(|error| self.not_there(&error))
+        let archive = Archive::open(&self.root).map_err(|error| self.not_there(&error))?;
+        match inside_of(&archive) {
+            None => Ok(archive),
+            Some((what, above)) => Err(Failure::Message(format!(
+                "{} is the folder of a {what}, not of an archive; that is {}: name it with --archive",
+                text::path(&self.root),
+                text::path(&above)
+            ))),
+        }
     }
 
     /// What to say if it cannot be.
@@ -39,5 +47,30 @@ impl Place {
         Failure::Message(format!(
             "no archive at {root}: {reason}; name the archive's folder with --archive"
         ))
+    }
+}
+
+/// What of an archive a folder is, if it is none itself, and where that archive is. Folders of hours
+/// tell: they are three levels below it.
+fn inside_of(folder: &Archive) -> Option<(&'static str, PathBuf)> {
+    let has_hours = |names: &[String]| {
+        let mut names = names.iter();
+        names.any(|each| name::parse_hour_folder(each).is_ok())
+    };
+    let names = folder.streams().ok()?;
+    if has_hours(&names) {
+        return Some(("variant", above(&above(folder.root()))));
+    }
+    let mut below = names.iter().filter_map(|name| folder.variants(name).ok());
+    below
+        .any(|names| has_hours(&names))
+        .then(|| ("stream", above(folder.root())))
+}
+
+fn above(folder: &Path) -> PathBuf {
+    match (folder.file_name(), folder.parent()) {
+        (Some(_), Some(parent)) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        (Some(_), Some(parent)) => parent.to_owned(),
+        _ => folder.join(".."),
     }
 }

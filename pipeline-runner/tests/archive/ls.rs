@@ -170,6 +170,37 @@ fn a_folder_that_is_not_there_is_named_in_one_line() {
 }
 
 #[test]
+fn a_folder_within_an_archive_is_told_from_one_and_the_archive_named() {
+    let archive = TestArchive::new();
+    fs::create_dir_all(archive.hour_folder("cam", "source")).expect("a folder");
+    let root = archive.root();
+    for (within, what) in [("cam", "stream"), ("cam/source", "variant")] {
+        for arguments in [
+            &["ls"][..],
+            &["ls", "cam"],
+            &["coverage", "cam"],
+            &["verify"],
+        ] {
+            let mut command = pipeline_runner(&["archive"]);
+            command
+                .args(arguments)
+                .arg("--archive")
+                .arg(root.join(within));
+            let answer = Answer::of(command.output().expect("it runs"));
+            let error = answer.error_with_code(1);
+            assert!(
+                error.contains(&format!("the folder of a {what}")),
+                "{error}"
+            );
+            assert!(
+                error.contains(&format!("that is {}:", root.display())),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_archive_is_in_the_folder_archive_unless_named() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir_all(folder.path().join("archive/cam/source")).expect("a folder");
