@@ -53,10 +53,12 @@ impl Place {
 /// What of an archive a folder is, if it is none itself, and where that archive is. Folders of hours
 /// tell: they are three levels below it.
 fn inside_of(folder: &Archive) -> Option<(&'static str, PathBuf)> {
-    let has_hours = |names: &[String]| {
-        let mut names = names.iter();
-        names.any(|each| name::parse_hour_folder(each).is_ok())
-    };
+    let is_hour = |name: &str| name::parse_hour_folder(name).is_ok();
+    let has_hours = |names: &[String]| names.iter().any(|name| is_hour(name));
+    let own_name = folder.root().file_name().and_then(|name| name.to_str());
+    if own_name.is_some_and(is_hour) {
+        return Some(("variant's hour", above(&above(&above(folder.root())))));
+    }
     let names = folder.streams().ok()?;
     if has_hours(&names) {
         return Some(("variant", above(&above(folder.root()))));
@@ -69,6 +71,7 @@ fn inside_of(folder: &Archive) -> Option<(&'static str, PathBuf)> {
 
 fn above(folder: &Path) -> PathBuf {
     match (folder.file_name(), folder.parent()) {
+        _ if folder == Path::new(".") => PathBuf::from(".."),
         (Some(_), Some(parent)) if parent.as_os_str().is_empty() => PathBuf::from("."),
         (Some(_), Some(parent)) => parent.to_owned(),
         _ => folder.join(".."),

@@ -174,7 +174,13 @@ fn a_folder_within_an_archive_is_told_from_one_and_the_archive_named() {
     let archive = TestArchive::new();
     fs::create_dir_all(archive.hour_folder("cam", "source")).expect("a folder");
     let root = archive.root();
-    for (within, what) in [("cam", "stream"), ("cam/source", "variant")] {
+    let hour = format!("cam/source/{HOUR}");
+    let places = [
+        ("cam", "stream"),
+        ("cam/source", "variant"),
+        (&*hour, "variant's hour"),
+    ];
+    for (within, what) in places {
         for arguments in [
             &["ls"][..],
             &["ls", "cam"],
