@@ -2,13 +2,14 @@
 //! The heart of `archivesink`: which frame goes into which segment.
 //!
 //! A segment begins with a keyframe of the pictures, or, where there are none or they have been
-//! silent for [`SILENCE_NS`](super::stream::SILENCE_NS), with any frame of the first track of sound. It begins when the one
+//! silent for [`SILENCE_NS`], with any frame of the first track of sound. It begins when the one
 //! before has its target duration (or the next multiple of it, when aligned), and at once when
 //! the two cannot be one: another configuration, a clock that was set, time that is missing or
 //! runs backward, a track that came later.
 //!
 //! At the start, frames wait for each pad's caps, at most [`START_WAIT_NS`] of real time, so that
-//! the first segment has all tracks. Later a track that is new waits for the next segment.
+//! the first segment has all tracks; sound waits for pictures a little longer
+//! ([`PICTURES_WAIT_NS`]). Later a track that is new waits for the next segment.
 //!
 //! Not thread-safe and without GStreamer's objects but buffers: the element locks it, hands it
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
@@ -26,11 +27,15 @@ use super::provisional::Provisional;
 use super::segments::Progress;
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
-use super::stream::Stream;
+use super::stream::{SILENCE_NS, Stream};
 use super::timeline::Timeline;
 
 /// How long, in real time, frames wait at the start for pads that have no caps yet.
 const START_WAIT_NS: i64 = 1_000_000_000;
+/// How long sound alone waits for pictures. A busy machine has a camera's sound a second before its
+/// first keyframe is through; a segment of that sound would lie beside the one of the pictures, which
+/// begins as early, and readers choose one of the two.
+const PICTURES_WAIT_NS: i64 = SILENCE_NS;
 
 /// A buffer as it came from a pad.
 #[derive(Debug)]
@@ -312,7 +317,12 @@ impl Recorder {
             return false;
         };
         let there = |stream: &Stream| stream.ended || !stream.held.is_empty();
-        self.streams.iter().all(there) || now_ns.saturating_sub(since_ns) >= START_WAIT_NS
+        let pictures_there = |stream: &Stream| stream.kind == Kind::Audio || there(stream);
+        let wait_ns = match self.streams.iter().all(pictures_there) {
+            true => START_WAIT_NS,
+            false => PICTURES_WAIT_NS,
+        };
+        self.streams.iter().all(there) || now_ns.saturating_sub(since_ns) >= wait_ns
     }
 
     /// Takes the frames that waited, in the order of their decoding times.

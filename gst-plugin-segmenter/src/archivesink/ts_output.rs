@@ -68,6 +68,9 @@ struct FilesState {
     health: Health,
     outbox: Outbox,
     continuity: Continuity,
+    /// What a new muxer gave before the first border, until that is crossed: sound from before the
+    /// first keyframe, which belongs to the segment that begins there.
+    early: Option<Vec<u8>>,
     ended: bool,
 }
 
@@ -103,6 +106,7 @@ impl TsOutput {
             health: Health::default(),
             outbox: Outbox::default(),
             continuity: Continuity::new(),
+            early: None,
             ended: false,
         };
         let files = Files {
@@ -218,6 +222,7 @@ impl TsOutput {
         let mut files = self.files.lock();
         files.ended = false;
         files.continuity.restart();
+        files.early = Some(Vec::new());
         drop(files);
         match Muxer::start(tracks, self.files.pad()) {
             Ok(muxer) => self.muxer = Some(muxer),
@@ -323,6 +328,11 @@ impl FilesState {
                 let (first, latest) = file.span.unwrap_or((time, time));
                 file.span = Some((first.min(time), latest.max(time)));
             }
+        } else if let (Some(early), Ok(map)) = (&mut self.early, packets.map_readable()) {
+            let at = early.len();
+            early.extend_from_slice(&map);
+            self.continuity
+                .renumber(early.get_mut(at..).unwrap_or_default());
         }
         self.flush_if_due(now_ns);
     }
@@ -335,8 +345,8 @@ impl FilesState {
         self.current = Some(TsFile {
             growing: Growing::new(self.place.clone(), border.mark.origin),
             mark: border.mark,
-            waiting: Vec::new(),
-            waiting_since_ns: 0,
+            waiting: self.early.take().unwrap_or_default(),
+            waiting_since_ns: monotonic_ns(),
             span: None,
             written_ns: 0,
         });

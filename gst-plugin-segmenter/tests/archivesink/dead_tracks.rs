@@ -116,6 +116,39 @@ fn a_pad_linked_to_nothing_delays_no_segment() {
     });
 }
 
+/// As of a camera on a busy machine, whose first keyframe takes a while to come through.
+#[test]
+fn sound_that_comes_first_waits_for_its_pictures_to_share_the_first_segment() {
+    const LATE_NS: i64 = 1_800_000_000;
+    const SOUND_LEADS_NS: i64 = 300_000_000;
+    let (clip, aac) = (Clip::h264(3), Clip::aac(3));
+    let pictures: Vec<Frame> = clip
+        .frames
+        .iter()
+        .map(|f| f.later(SOUND_LEADS_NS))
+        .collect();
+    let (at_once, rest): (Vec<Frame>, Vec<Frame>) = pictures
+        .iter()
+        .cloned()
+        .partition(|frame| frame.pts_ns < LATE_NS);
+    in_both_containers(|container| {
+        let (rig, video, audio) = rig(container);
+        video.caps(&clip.caps);
+        audio.caps(&aac.caps);
+        play(&[(&audio, aac.between(0, LATE_NS))]);
+        at_once
+            .iter()
+            .for_each(|frame| video.push_at(LATE_NS, frame));
+        play(&[
+            (&video, rest.clone()),
+            (&audio, aac.between(LATE_NS, i64::MAX)),
+        ]);
+        rig.finish(&[&video, &audio]);
+        let segments = assert_archived(&rig, &pictures, &aac.frames);
+        assert_eq!(segments.len(), 3);
+    });
+}
+
 #[test]
 fn sound_that_stops_delays_the_segment_it_stops_in_by_a_second_at_most_and_later_ones_not_at_all() {
     let (clip, aac) = (Clip::h264(8), Clip::aac(8));
