@@ -130,9 +130,9 @@ impl Writer {
         }
     }
 
-    /// `ue(v)`.
+    /// `ue(v)`; the greatest number there is has no code (§9.1) and becomes its neighbour.
     pub fn ue(&mut self, value: u32) {
-        let code = u64::from(value) + 1;
+        let code = u64::from(value.min(u32::MAX - 1)) + 1;
         let zeros = code.ilog2();
         self.lowest(code, 2 * zeros + 1);
     }
@@ -311,6 +311,17 @@ mod tests {
             assert_eq!(unit[*place], *byte);
         }
         assert_eq!(payload(&unit, 1, 4).bytes, plain[..4]);
+    }
+
+    #[test]
+    fn numbers_without_a_code_become_their_neighbours() {
+        let mut writer = Writer::default();
+        writer.ue(u32::MAX);
+        writer.se(i32::MIN);
+        let payload = writer.finish();
+        let mut bits = Bits::new(&payload);
+        assert_eq!(bits.ue(), Some(u32::MAX - 1));
+        assert_eq!(bits.se(), Some(-i32::MAX));
     }
 
     #[test]
