@@ -52,21 +52,31 @@ impl Place {
 
 /// What of an archive a folder is, if it is none itself, and where that archive is. Folders of hours
 /// tell: they are three levels below it.
-fn inside_of(folder: &Archive) -> Option<(&'static str, PathBuf)> {
-    let is_hour = |name: &str| name::parse_hour_folder(name).is_ok();
-    let has_hours = |names: &[String]| names.iter().any(|name| is_hour(name));
-    let own_name = folder.root().file_name().and_then(|name| name.to_str());
-    if own_name.is_some_and(is_hour) {
-        return Some(("variant's hour", above(&above(&above(folder.root())))));
+fn inside_of(archive: &Archive) -> Option<(&'static str, PathBuf)> {
+    let root = archive.root();
+    if is_hour(root) {
+        return Some(("variant's hour", above(&above(&above(root)))));
     }
-    let names = folder.streams().ok()?;
-    if has_hours(&names) {
-        return Some(("variant", above(&above(folder.root()))));
+    let names = archive.streams().ok()?;
+    if names.iter().any(|name| is_hour(&root.join(name))) {
+        return Some(("variant", above(&above(root))));
     }
-    let mut below = names.iter().filter_map(|name| folder.variants(name).ok());
-    below
-        .any(|names| has_hours(&names))
-        .then(|| ("stream", above(folder.root())))
+    let has_hours = |name: &String| {
+        let below = archive.variants(name).unwrap_or_default();
+        below
+            .iter()
+            .any(|each| is_hour(&root.join(name).join(each)))
+    };
+    names.iter().any(has_hours).then(|| ("stream", above(root)))
+}
+
+/// A folder named like an hour and without folders in it: an archive may be named so, too.
+fn is_hour(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name::parse_hour_folder(name).is_ok())
+        && Archive::open(folder)
+            .and_then(|folder| folder.streams())
+            .is_ok_and(|folders| folders.is_empty())
 }
 
 fn above(folder: &Path) -> PathBuf {

@@ -207,6 +207,16 @@ fn a_folder_within_an_archive_is_told_from_one_and_the_archive_named() {
 }
 
 #[test]
+fn an_archive_may_be_named_like_an_hour() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("2026-11-30T03");
+    fs::create_dir_all(root.join("cam/source").join(HOUR)).expect("a folder");
+    let mut command = pipeline_runner(&["archive", "ls", "--archive"]);
+    let answer = Answer::of(command.arg(&root).output().expect("it runs"));
+    assert!(answer.with_code(0).contains("cam"), "{answer:?}");
+}
+
+#[test]
 fn the_archive_is_in_the_folder_archive_unless_named() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir_all(folder.path().join("archive/cam/source")).expect("a folder");
