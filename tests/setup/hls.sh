@@ -11,6 +11,10 @@ flock 9
 if [ "$(cat .cache/hls/version 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi
+if ! command -v npm >/dev/null; then
+    echo "hls: npm is needed to fetch $wanted: install Node.js" >&2
+    exit 1
+fi
 echo "hls: fetching $wanted" >&2
 rm -rf .cache/hls
 mkdir -p .cache/hls

@@ -148,6 +148,7 @@ pub fn chromium_shows(path: &Path, rate: f64, wanted_s: &[f64]) -> Played {
 /// # Panics
 /// When Chromium is not installed or reports nothing within a minute.
 pub fn hls_shows(path: &Path, rate: f64, duration_s: f64, numbers: &[u64]) -> Played {
+    assert!(hls_js().exists(), "hls.js is not there; run `make setup`");
     let site = Site {
         rate,
         field: 3,
