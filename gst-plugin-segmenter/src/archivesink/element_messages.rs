@@ -69,6 +69,7 @@ pub fn stats(recorder: Option<&Recorder>) -> gst::Structure {
         Some(Source::Reference) => "reference",
         _ => "clock",
     };
+    let reason = recorder.map(Recorder::time_source_reason);
     gst::Structure::builder("application/x-archivesink-stats")
         .field("segments", counted.segments)
         .field("bytes", counted.bytes)
@@ -76,5 +77,6 @@ pub fn stats(recorder: Option<&Recorder>) -> gst::Structure {
         .field("dropped", counted.dropped)
         .field("drift-ns", drift_ns)
         .field("time-source", source)
+        .field("time-source-reason", reason.unwrap_or_default())
         .build()
 }

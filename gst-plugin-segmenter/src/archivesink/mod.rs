@@ -22,9 +22,12 @@
  *
  * Since: 0.1
  */
+mod arrival;
 pub(crate) mod av1;
 pub(crate) mod caps;
 mod clock;
+mod clock_judge;
+mod clocks;
 mod continuity;
 mod element_messages;
 mod growing;

@@ -37,6 +37,8 @@ pub enum Notice {
     },
     /// Something was not as it should be, and recording went on.
     Warning(String),
+    /// Something is as it should be again.
+    Info(String),
 }
 
 /// Counters since the element started; the property `stats`.
@@ -85,6 +87,11 @@ impl Outbox {
         self.stats.bytes += theirs.bytes;
         self.stats.late += theirs.late;
         self.stats.dropped += theirs.dropped;
+    }
+
+    /// Something is as it should be again.
+    pub fn inform(&mut self, text: String) {
+        self.notices.push(Notice::Info(text));
     }
 
     /// Something was not as it should be.

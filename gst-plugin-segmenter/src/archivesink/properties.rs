@@ -65,6 +65,13 @@ pub fn all() -> Vec<glib::ParamSpec> {
             .blurb("Where the wall-clock time of frames comes from")
             .mutable_ready()
             .build(),
+        glib::ParamSpecUInt64::builder("max-clock-offset")
+            .nick("Maximum clock offset")
+            .blurb("With time-source=auto, how far a source's clock may be from this machine's and be believed, in nanoseconds (0 = any distance)")
+            .maximum(i64::MAX.unsigned_abs())
+            .default_value(settings::DEFAULT_MAX_CLOCK_OFFSET_NS)
+            .mutable_ready()
+            .build(),
         glib::ParamSpecEnum::builder_with_default("fsync", Fsync::default())
             .nick("Fsync")
             .blurb("When a growing segment is forced to the disk")
@@ -72,7 +79,7 @@ pub fn all() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("Segments and bytes closed, frames late and dropped, clock drift and time source")
+            .blurb("Segments and bytes closed, frames late and dropped, clock drift, time source and why")
             .read_only()
             .build(),
     ]
@@ -100,6 +107,7 @@ impl Settings {
             "chunk-duration" => self.chunk_duration_ns = duration(),
             "align" => self.align = value.get().expect("type checked upstream"),
             "time-source" => self.time_source = value.get().expect("type checked upstream"),
+            "max-clock-offset" => self.max_clock_offset_ns = duration(),
             "fsync" => self.fsync = value.get().expect("type checked upstream"),
             _ => unimplemented!(),
         }
@@ -120,6 +128,7 @@ impl Settings {
             "chunk-duration" => self.chunk_duration_ns.unsigned_abs().to_value(),
             "align" => self.align.to_value(),
             "time-source" => self.time_source.to_value(),
+            "max-clock-offset" => self.max_clock_offset_ns.unsigned_abs().to_value(),
             "fsync" => self.fsync.to_value(),
             _ => unimplemented!(),
         }

@@ -18,6 +18,8 @@ const WAIT_NS: i64 = 10_000_000_000;
 pub struct Provisional {
     /// By how much they are to be moved, once that is known.
     pub shift_ns: Option<i64>,
+    /// A camera's clock is on probation: it is waited for.
+    pub on_probation: bool,
     since_ns: Option<i64>,
     held: Vec<Notice>,
 }
@@ -33,7 +35,13 @@ impl Provisional {
         let by_camera = notices
             .iter()
             .any(|notice| matches!(notice, Notice::Segment { .. }));
-        let over = now_ns.saturating_sub(since_ns) >= WAIT_NS;
+        let waited_ns = now_ns.saturating_sub(since_ns);
+        let over = waited_ns
+            >= if self.on_probation {
+                WAIT_NS * 2
+            } else {
+                WAIT_NS
+            };
         if self.shift_ns.is_none() && !over {
             return false;
         }

@@ -7,19 +7,20 @@
 //! the two cannot be one: another configuration, a clock that was set, time that is missing or
 //! runs backward, a track that came later.
 //!
-//! At the start, frames wait for each pad's caps, at most [`START_WAIT_NS`] of real time, so that
-//! the first segment has all tracks; sound waits for pictures a little longer
-//! ([`PICTURES_WAIT_NS`]). Later a track that is new waits for the next segment.
+//! At the start frames wait, so that the first segment has all tracks ([`starting`]). Later a track
+//! that is new waits for the next segment.
 //!
 //! Not thread-safe and without GStreamer's objects but buffers: the element locks it, hands it
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
 
 mod borders;
+mod starting;
 
 use crate::utc::UtcNs;
 
 use super::av1;
 use super::caps::{self, CapsError, Kind};
+use super::clocks::Clocks;
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
@@ -27,15 +28,9 @@ use super::provisional::Provisional;
 use super::segments::Progress;
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
-use super::stream::{SILENCE_NS, Stream};
+use super::stream::Stream;
 use super::timeline::Timeline;
-
-/// How long, in real time, frames wait at the start for pads that have no caps yet.
-const START_WAIT_NS: i64 = 1_000_000_000;
-/// How long sound alone waits for pictures. A busy machine has a camera's sound a second before its
-/// first keyframe is through; a segment of that sound would lie beside the one of the pictures, which
-/// begins as early, and readers choose one of the two.
-const PICTURES_WAIT_NS: i64 = SILENCE_NS;
+use super::upstream::Upstream;
 
 /// A buffer as it came from a pad.
 #[derive(Debug)]
@@ -66,6 +61,8 @@ pub struct Now {
 pub struct Recorder {
     settings: Settings,
     timeline: Timeline,
+    /// What the timeline learns of each stream.
+    clocks: Clocks,
     streams: Vec<Stream>,
     output: Output,
     /// Start and wanted end of the segment being recorded.
@@ -107,6 +104,7 @@ impl Recorder {
     /// A recorder of one run.
     pub fn new(settings: Settings, output: Output, run: [u8; 16]) -> Self {
         Self {
+            clocks: Clocks::new(&settings),
             settings,
             timeline: Timeline::default(),
             streams: Vec::new(),
@@ -125,6 +123,7 @@ impl Recorder {
     /// A new pad; returns its number.
     pub fn add_stream(&mut self, kind: Kind) -> usize {
         self.streams.push(Stream::new(kind));
+        self.clocks.add_stream();
         self.streams.len() - 1
     }
 
@@ -163,8 +162,21 @@ impl Recorder {
         Ok(())
     }
 
+    /// Why times come from where they do.
+    pub fn time_source_reason(&self) -> String {
+        self.clocks.reason(&self.timeline)
+    }
+
+    /// What is known of a stream's source.
+    pub fn set_source(&mut self, id: usize, upstream: Upstream) {
+        self.clocks.set_source(id, upstream);
+        if upstream.sends_reference_times {
+            self.expect_reference();
+        }
+    }
+
     /// Upstream will give frames reference times, though not from the first one on.
-    pub fn expect_reference(&mut self) {
+    fn expect_reference(&mut self) {
         if self.settings.time_source != TimeSource::Clock && !self.started {
             self.provisional.get_or_insert_default();
         }
@@ -188,7 +200,7 @@ impl Recorder {
                 return;
             }
         }
-        self.observe(id, &incoming, now);
+        self.observe(id, &mut incoming, now);
         let Some(frame) = self.frame(id, incoming, now) else {
             self.outbox.stats.dropped += 1;
             return;
@@ -261,7 +273,8 @@ impl Recorder {
 
     /// A stream says that it has nothing up to this running time.
     pub fn gap(&mut self, id: usize, running_end_ns: i64, now_ns: i64) {
-        if let Some(utc) = self.timeline.utc(id, running_end_ns)
+        let end_ns = running_end_ns.saturating_add(self.clocks.correction_ns(id));
+        if let Some(utc) = self.timeline.utc(id, end_ns)
             && let Some(stream) = self.streams.get_mut(id)
         {
             stream.stamper.silent_until(utc.0);
@@ -269,27 +282,27 @@ impl Recorder {
         self.tick(now_ns);
     }
 
-    fn observe(&mut self, id: usize, incoming: &Incoming, now: Now) {
+    /// Takes what a buffer says of time.
+    fn observe(&mut self, id: usize, incoming: &mut Incoming, now: Now) {
         let stepping = self.timeline.step_pending();
-        let pts_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
-        let is_first = self.timeline.utc(id, 0).is_none();
-        let reference = incoming
-            .reference
-            .filter(|_| self.settings.time_source != TimeSource::Clock);
-        match now.running_ns.or(pts_ns) {
-            // Where the very first frame has a reference time, no clock is asked: what waits for
-            // the start would keep its time.
-            _ if is_first && reference.is_some() => {}
-            // Without a pipeline clock only the first frame ties running time to UTC.
-            Some(running_ns) if now.running_ns.is_some() || is_first => {
-                self.timeline.observe_clock(running_ns, now.utc);
-            }
-            _ => {}
+        let held = !self.started;
+        let (timeline, outbox) = (&mut self.timeline, &mut self.outbox);
+        let observed = self
+            .clocks
+            .observe(id, incoming, now, held, timeline, outbox);
+        if observed.held_ns != 0
+            && let Some(stream) = self.streams.get_mut(id)
+        {
+            stream.shift(observed.held_ns);
         }
-        if let (Some(pts_ns), Some(utc)) = (pts_ns, reference) {
-            self.timeline.observe_reference(id, pts_ns, utc);
+        if observed.on_probation {
+            self.expect_reference();
         }
-        if self.timeline.step_pending() && !stepping {
+        if let Some(provisional) = &mut self.provisional {
+            provisional.on_probation = observed.on_probation;
+        }
+        self.broken |= observed.jumped;
+        if observed.jumped || (self.timeline.step_pending() && !stepping) {
             self.ask_for_keyframe(None);
         }
     }
@@ -310,40 +323,6 @@ impl Recorder {
             buffer: incoming.buffer,
             stamps,
         })
-    }
-
-    fn ready(&self, now_ns: i64) -> bool {
-        let Some(since_ns) = self.waiting_since_ns else {
-            return false;
-        };
-        let there = |stream: &Stream| stream.ended || !stream.held.is_empty();
-        let pictures_there = |stream: &Stream| stream.kind == Kind::Audio || there(stream);
-        let wait_ns = match self.streams.iter().all(pictures_there) {
-            true => START_WAIT_NS,
-            false => PICTURES_WAIT_NS,
-        };
-        self.streams.iter().all(there) || now_ns.saturating_sub(since_ns) >= wait_ns
-    }
-
-    /// Takes the frames that waited, in the order of their decoding times.
-    fn start(&mut self, now_ns: i64) {
-        self.started = true;
-        let mut waiting: Vec<(usize, Frame)> = Vec::new();
-        for (id, stream) in self.streams.iter_mut().enumerate() {
-            stream.changed = false;
-            stream.waiting = stream.held.len();
-            while let Some(frame) = stream.take_held() {
-                waiting.push((id, frame));
-            }
-        }
-        waiting.sort_by_key(|(_, frame)| frame.stamps.dts_ns);
-        // Sound from before the first keyframe is held, and so keeps its place.
-        for (id, frame) in waiting {
-            self.accept(id, frame, now_ns);
-            if let Some(stream) = self.streams.get_mut(id) {
-                stream.waiting -= 1;
-            }
-        }
     }
 
     fn accept(&mut self, id: usize, mut frame: Frame, now_ns: i64) {

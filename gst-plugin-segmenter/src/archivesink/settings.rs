@@ -11,6 +11,9 @@ pub const DEFAULT_TARGET_DURATION_NS: u64 = 2_000_000_000;
 pub const MOST_DURATION_NS: u64 = 3_600_000_000_000;
 /// How much a growing segment gains at a time: the most that a `kill -9` may lose.
 pub const DEFAULT_CHUNK_DURATION_NS: u64 = 200_000_000;
+/// How far a camera's clock may be from the machine's and be believed: a day, so that one with the
+/// wrong time zone is, and one that was never set is not.
+pub const DEFAULT_MAX_CLOCK_OFFSET_NS: u64 = 86_400_000_000_000;
 /// The variant of a stream that came straight from its source.
 pub const DEFAULT_VARIANT: &str = "source";
 
@@ -33,7 +36,7 @@ pub enum Container {
 #[enum_type(name = "GstArchiveSinkTimeSource")]
 #[repr(i32)]
 pub enum TimeSource {
-    /// The frames' reference timestamps where there are any, else the clock.
+    /// The frames' reference timestamps where there are any that can be believed, else the clock.
     #[default]
     #[enum_value(
         name = "Reference timestamps where there are any, else the clock",
@@ -87,6 +90,8 @@ pub struct Settings {
     pub align: bool,
     /// Where the wall-clock time of frames comes from.
     pub time_source: TimeSource,
+    /// How far a camera's clock may be from the machine's, in nanoseconds; zero for any distance.
+    pub max_clock_offset_ns: i64,
     /// When a growing segment is forced to the disk.
     pub fsync: Fsync,
 }
@@ -102,6 +107,7 @@ impl Default for Settings {
             chunk_duration_ns: DEFAULT_CHUNK_DURATION_NS as i64,
             align: false,
             time_source: TimeSource::default(),
+            max_clock_offset_ns: DEFAULT_MAX_CLOCK_OFFSET_NS as i64,
             fsync: Fsync::default(),
         }
     }

@@ -156,6 +156,11 @@ impl Stream {
         }
     }
 
+    /// Much more cannot be kept.
+    pub fn is_full(&self) -> bool {
+        self.held_bytes > MOST_HELD_BYTES / 2
+    }
+
     /// The oldest frame that is kept.
     pub fn take_held(&mut self) -> Option<Frame> {
         let frame = self.held.pop_front()?;

@@ -14,11 +14,18 @@
 //!   segments stay within the archive's 10 ms tolerance.
 //! * *Steps.* A clock that was set, by a second or more, is not smeared over half an hour: frames
 //!   keep the old offset until a new segment begins, and that one is marked discontinuous. So it
-//!   goes, whatever the error, when the camera's clock takes over from the machine's.
+//!   goes, whatever the error, when the camera's clock takes over from the machine's, or the
+//!   machine's from a camera's that is believed no more.
+//! * *A camera's clock on probation* already tells how frames lie to each other: they get its times,
+//!   moved to where the machine's clock puts the first of them. When it is believed, all that was
+//!   recorded so far is off by that one number.
+//!
+//! Whatever a clock says, no time leaves here that a segment cannot hold. Whether a camera's clock
+//! is one is the [judge's](super::clock_judge) to say.
 //!
 //! Pure: it is told the time and never asks for it.
 
-use crate::utc::UtcNs;
+use crate::utc::{HOUR_NS, UtcNs};
 
 /// An error of this size is a clock that was set, not one that drifts.
 pub const STEP_NS: i64 = 1_000_000_000;
@@ -26,6 +33,13 @@ pub const STEP_NS: i64 = 1_000_000_000;
 const SLEW_DIVISOR: i64 = 2_000;
 /// A jump no larger than this is no discontinuity: the archive's tolerance between segments.
 const CONTINUOUS_NS: i64 = 10_000_000;
+/// Times on probation are not believed farther from the machine's than this.
+const PROBATION_NS: i64 = 100_000_000;
+/// Nor where they do not go from frame to frame as the stamps do, but for this much.
+const PROBATION_STEP_NS: i64 = 25_000_000;
+/// What a segment can hold in both containers: from the first hour of 1970, so that no time near it
+/// is negative, to the end of the years that `prft` knows, 2104.
+const REPRESENTABLE_NS: std::ops::RangeInclusive<i64> = HOUR_NS..=4_228_000_000_000_000_000;
 
 /// Where a stream's time comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +54,14 @@ pub enum Source {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     anchor: Option<Anchor>,
+    /// The machine's clock, also while the camera's is in force.
+    clock: Option<Anchor>,
     /// A jump that waits for the next segment to begin.
     pending: Option<Anchor>,
     /// The camera's offset as each stream last saw it; `None` while stepping.
     stream_offsets_ns: Vec<Option<i64>>,
+    /// What is added to the times of a camera on probation.
+    probation_ns: Option<i64>,
     drift_ns: i64,
 }
 
@@ -59,34 +77,48 @@ impl Timeline {
     /// Takes a pair of clock readings: at this running time the machine's clock said `utc`.
     pub fn observe_clock(&mut self, running_ns: i64, utc: UtcNs) {
         let seen = Anchor {
-            offset_ns: utc.0.saturating_sub(running_ns),
+            offset_ns: representable(utc).0.saturating_sub(running_ns),
             source: Source::Clock,
             observed_ns: running_ns,
         };
-        match &mut self.anchor {
-            None => self.anchor = Some(seen),
-            // Once a camera's clock is known, the machine's has no say.
-            Some(anchor) if anchor.source == Source::Reference => {}
-            Some(anchor) => {
-                let error_ns = seen.offset_ns.saturating_sub(anchor.offset_ns);
-                self.drift_ns = error_ns;
-                if error_ns.saturating_abs() >= STEP_NS {
-                    self.step_to(seen);
-                } else {
-                    anchor.slew(error_ns, running_ns);
-                    self.pending = self
-                        .pending
-                        .take()
-                        .filter(|step| step.source != Source::Clock);
-                }
+        let in_force = self
+            .anchor
+            .is_none_or(|anchor| anchor.source == Source::Clock);
+        let Some(clock) = self.clock.as_mut() else {
+            self.clock = Some(seen);
+            self.anchor = self.anchor.or(Some(seen));
+            return;
+        };
+        let error_ns = seen.offset_ns.saturating_sub(clock.offset_ns);
+        let stepped = error_ns.saturating_abs() >= STEP_NS;
+        if !in_force {
+            // Once a camera's clock is known, the machine's has no say, but may be asked again.
+            match stepped {
+                true => *clock = seen,
+                false => clock.slew(error_ns, running_ns),
             }
+            if matches!(self.pending, Some(step) if step.source == Source::Clock) {
+                self.pending = self.clock;
+            }
+            return;
+        }
+        self.drift_ns = error_ns;
+        if stepped {
+            self.step_to(seen);
+        } else {
+            clock.slew(error_ns, running_ns);
+            self.anchor = self.clock;
+            self.pending = self
+                .pending
+                .take()
+                .filter(|step| step.source != Source::Clock);
         }
     }
 
     /// Takes a frame's reference time: the frame of this running time was captured at `utc`.
     pub fn observe_reference(&mut self, stream: usize, running_ns: i64, utc: UtcNs) {
         let seen = Anchor {
-            offset_ns: utc.0.saturating_sub(running_ns),
+            offset_ns: representable(utc).0.saturating_sub(running_ns),
             source: Source::Reference,
             observed_ns: running_ns,
         };
@@ -97,13 +129,62 @@ impl Timeline {
         let error_ns = seen.offset_ns.saturating_sub(anchor.offset_ns);
         if anchor.source == Source::Clock || error_ns.saturating_abs() >= STEP_NS {
             self.drift_ns = error_ns;
+            let clock_is_in_force = anchor.source == Source::Clock;
             self.step_to(seen);
-            return self.remember(stream, None);
+            return match clock_is_in_force {
+                // As on probation, until the step is taken.
+                true => self.observe_probation(stream, running_ns, utc),
+                false => self.remember(stream, None),
+            };
         }
         self.drift_ns = 0;
         anchor.offset_ns = seen.offset_ns;
         self.pending = None;
         self.remember(stream, Some(seen.offset_ns));
+    }
+
+    /// Takes a reference time of a camera on probation.
+    pub fn observe_probation(&mut self, stream: usize, running_ns: i64, utc: UtcNs) {
+        let Some(anchor) = self.anchor.filter(|anchor| anchor.source == Source::Clock) else {
+            return self.remember(stream, None);
+        };
+        let offset_ns = representable(utc).0.saturating_sub(running_ns);
+        let first_ns = anchor.offset_ns.saturating_sub(offset_ns);
+        let moved_ns = offset_ns.saturating_add(*self.probation_ns.get_or_insert(first_ns));
+        let off_ns = moved_ns.saturating_sub(anchor.offset_ns);
+        let last_ns = self.stream_offsets_ns.get(stream).copied().flatten();
+        let step_ns = moved_ns.saturating_sub(last_ns.unwrap_or(anchor.offset_ns));
+        let near = off_ns.saturating_abs() <= PROBATION_NS
+            && step_ns.saturating_abs() <= PROBATION_STEP_NS;
+        self.remember(stream, Some(moved_ns).filter(|_| near));
+    }
+
+    /// This stream's reference times are not used, at least for now: its frames go on as the
+    /// mapping says.
+    pub fn without_reference(&mut self, stream: usize) {
+        self.remember(stream, None);
+    }
+
+    /// No reference time is used: the machine's clock is, from the next segment on.
+    pub fn distrust(&mut self) {
+        self.probation_ns = None;
+        self.stream_offsets_ns.clear();
+        match self.anchor {
+            Some(anchor) if anchor.source == Source::Reference => {
+                self.pending = self.clock.or(self.pending);
+            }
+            _ => {
+                self.pending = self
+                    .pending
+                    .take()
+                    .filter(|step| step.source == Source::Clock);
+            }
+        }
+    }
+
+    /// Nothing was observed yet.
+    pub fn is_empty(&self) -> bool {
+        self.anchor.is_none()
     }
 
     /// Whether a new segment is wanted, because the clock was set or its source changed.
@@ -116,9 +197,19 @@ impl Timeline {
     pub fn take_step(&mut self) -> Option<i64> {
         let new = self.pending.take()?;
         let old = self.anchor.replace(new);
+        if new.source == Source::Clock {
+            self.clock = Some(new);
+        }
+        let on_probation = self.stream_offsets_ns.iter().any(Option::is_some);
         self.stream_offsets_ns.clear();
         self.drift_ns = 0;
-        Some(old.map_or(0, |old| new.offset_ns.saturating_sub(old.offset_ns)))
+        // The frames so far are all off by the same.
+        let by_camera = matches!(old, Some(old) if old.source == Source::Clock)
+            && new.source == Source::Reference
+            && on_probation;
+        let probation_ns = self.probation_ns.take().filter(|_| by_camera);
+        let between_ns = || old.map_or(0, |old| new.offset_ns.saturating_sub(old.offset_ns));
+        Some(probation_ns.map_or_else(between_ns, i64::saturating_neg))
     }
 
     /// Whether a jump of this size is more than the archive tolerates between neighbours.
@@ -130,10 +221,8 @@ impl Timeline {
     pub fn utc(&self, stream: usize, running_ns: i64) -> Option<UtcNs> {
         let anchor = self.anchor?;
         let own = self.stream_offsets_ns.get(stream).copied().flatten();
-        let own = own.filter(|_| anchor.source == Source::Reference);
-        Some(UtcNs(
-            running_ns.saturating_add(own.unwrap_or(anchor.offset_ns)),
-        ))
+        let offset_ns = own.unwrap_or(anchor.offset_ns);
+        Some(representable(UtcNs(running_ns.saturating_add(offset_ns))))
     }
 
     /// The running time of a moment; `None` before the first observation.
@@ -169,6 +258,14 @@ impl Timeline {
             *slot = offset_ns;
         }
     }
+}
+
+/// The nearest time that a segment can hold.
+fn representable(utc: UtcNs) -> UtcNs {
+    UtcNs(
+        utc.0
+            .clamp(*REPRESENTABLE_NS.start(), *REPRESENTABLE_NS.end()),
+    )
 }
 
 impl Anchor {
@@ -301,5 +398,69 @@ mod tests {
             Some(NOON + 2 * SECOND_NS + 3_000_000)
         );
         assert_eq!(timeline.utc(0, 2 * SECOND_NS), Some(NOON + 2 * SECOND_NS));
+    }
+
+    #[test]
+    fn a_camera_on_probation_places_frames_and_moves_them_all_by_one_number_when_believed() {
+        let ahead_ns = 3600 * SECOND_NS;
+        let mut timeline = Timeline::default();
+        timeline.observe_clock(0, NOON);
+        for frame in 0..100 {
+            let captured = NOON + frame * 40_000_000 + ahead_ns;
+            let running_ns = frame * 40_000_000 + frame % 5 * 4_000_000;
+            if frame < 75 {
+                timeline.observe_probation(0, running_ns, captured);
+                assert!(!timeline.step_pending());
+            } else {
+                timeline.observe_reference(0, running_ns, captured);
+                assert!(timeline.step_pending());
+            }
+            assert_eq!(timeline.utc(0, running_ns), Some(captured - ahead_ns));
+            assert_eq!(timeline.source(), Source::Clock);
+        }
+        assert_eq!(timeline.take_step(), Some(ahead_ns));
+        assert_eq!(timeline.source(), Source::Reference);
+    }
+
+    #[test]
+    fn a_camera_on_probation_that_stands_still_holds_no_frame_back() {
+        let mut timeline = Timeline::default();
+        timeline.observe_clock(0, NOON);
+        for frame in 0..100 {
+            let running_ns = frame * 40_000_000;
+            timeline.observe_probation(0, running_ns, NOON);
+            assert_eq!(timeline.utc(0, running_ns), Some(NOON + running_ns));
+        }
+        timeline.distrust();
+        assert!(!timeline.step_pending());
+    }
+
+    #[test]
+    fn a_camera_that_is_believed_no_more_gives_way_to_the_machine_at_the_next_segment() {
+        let mut timeline = Timeline::default();
+        timeline.observe_reference(0, 0, NOON + 3600 * SECOND_NS);
+        timeline.observe_clock(0, NOON);
+        timeline.observe_clock(SECOND_NS, NOON + SECOND_NS);
+        timeline.distrust();
+        assert!(timeline.step_pending());
+        let before = timeline.utc(0, SECOND_NS);
+        assert_eq!(before, Some(NOON + 3601 * SECOND_NS));
+        assert_eq!(timeline.take_step(), Some(-3600 * SECOND_NS));
+        assert_eq!(timeline.source(), Source::Clock);
+        assert_eq!(timeline.utc(0, SECOND_NS), Some(NOON + SECOND_NS));
+    }
+
+    #[test]
+    fn no_time_leaves_that_a_segment_cannot_hold() {
+        for utc in [i64::MIN, -2_208_988_800 * SECOND_NS, 0, i64::MAX] {
+            let mut timeline = Timeline::default();
+            timeline.observe_clock(0, UtcNs(utc));
+            timeline.observe_reference(0, SECOND_NS, UtcNs(utc));
+            timeline.take_step();
+            for running_ns in [i64::MIN, 0, i64::MAX] {
+                let utc = timeline.utc(0, running_ns).expect("observed");
+                assert!(REPRESENTABLE_NS.contains(&utc.0), "{utc}");
+            }
+        }
     }
 }

@@ -10,6 +10,8 @@ mod disk_full;
 mod errors;
 mod interleaving;
 mod joined;
+mod starting;
 mod support;
 mod time_sources;
 mod tracks;
+mod wrong_clocks;

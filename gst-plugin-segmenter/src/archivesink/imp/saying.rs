@@ -25,6 +25,9 @@ impl ArchiveSink {
                 Notice::Warning(text) => {
                     gst::element_imp_warning!(self, gst::StreamError::Mux, ("{text}"));
                 }
+                Notice::Info(text) => {
+                    gst::element_imp_info!(self, gst::StreamError::Mux, ("{text}"));
+                }
                 Notice::Paused { reason } => {
                     let obj = self.obj();
                     let _ = obj.post_message(element_messages::paused(&*obj, &settings, &reason));

@@ -12,7 +12,7 @@ use super::super::caps;
 use super::super::incoming::{incoming, running_ns};
 use super::super::recorder::Recorder;
 use super::super::settings::Container;
-use super::super::upstream;
+use super::super::upstream::Upstream;
 use super::{ArchiveSink, CAT, State, lock, monotonic_ns};
 
 impl ArchiveSink {
@@ -93,16 +93,15 @@ impl ArchiveSink {
     }
 
     fn set_caps(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> bool {
-        let sends_reference = upstream::sends_reference_times(pad);
+        let upstream = Upstream::of(pad);
+        gst::debug!(CAT, obj = pad, "{upstream:?}");
         let mut state = lock(&self.state);
         let id = state.pad(pad).map(|pad| pad.id);
         let Some((id, recorder)) = id.zip(state.recorder.as_mut()) else {
             return false;
         };
         let result = recorder.set_caps(id, &caps.to_owned());
-        if sends_reference {
-            recorder.expect_reference();
-        }
+        recorder.set_source(id, upstream);
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);

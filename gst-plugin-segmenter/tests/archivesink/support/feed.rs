@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What stands before a pad of the sink, and pushes by hand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
@@ -12,13 +13,18 @@ use super::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked(pub Option<gst::ClockTime>);
 
+/// What a live source says its latency is: that of `rtspsrc latency=200`.
+const LATENCY: gst::ClockTime = gst::ClockTime::from_mseconds(200);
+
 /// What stands before a pad of the sink.
 #[derive(Debug)]
 pub struct Feed {
     source: gst::Pad,
     time: Time,
     asked: Arc<Mutex<Vec<Asked>>>,
-    #[expect(dead_code, reason = "the pad's parent lives as long as the pad")]
+    /// Answers the latency query as a live source does.
+    live: Arc<AtomicBool>,
+    /// The pad's parent, which lives as long as the pad.
     camera: Option<gst::Element>,
 }
 
@@ -27,6 +33,8 @@ impl Feed {
     pub fn new(sink: &gst::Pad, time: Time) -> Self {
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
         let ask = asked.clone();
+        let live = Arc::new(AtomicBool::new(false));
+        let is_live = live.clone();
         let source = gst::Pad::builder(gst::PadDirection::Src)
             .event_function(move |_, _, event| {
                 if let Ok(event) = gst_video::UpstreamForceKeyUnitEvent::parse(&event) {
@@ -35,6 +43,13 @@ impl Feed {
                 }
                 true
             })
+            .query_function(move |pad, parent, query| match query.view_mut() {
+                gst::QueryViewMut::Latency(latency) if is_live.load(Ordering::Relaxed) => {
+                    latency.set(true, LATENCY, gst::ClockTime::NONE);
+                    true
+                }
+                _ => gst::Pad::query_default(pad, parent, query),
+            })
             .build();
         source.set_active(true).expect("a new pad");
         source.link(sink).expect("both are free");
@@ -42,14 +57,33 @@ impl Feed {
             source,
             time,
             asked,
+            live,
             camera: None,
         }
     }
 
     /// The same, as a pad of an element that was told to give frames reference times.
     pub fn of_camera(self) -> Self {
-        let camera = gst::ElementFactory::make("rtpjitterbuffer")
-            .property("add-reference-timestamp-meta", true)
+        let feed = self.within("rtpjitterbuffer");
+        if let Some(camera) = &feed.camera {
+            camera.set_property("add-reference-timestamp-meta", true);
+        }
+        feed
+    }
+
+    /// The same, as a live source whose stamps are another machine's.
+    pub fn live(self) -> Self {
+        self.live.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// The same, as one of several streams of a source whose pads come one by one.
+    pub fn one_of_several(self) -> Self {
+        self.within("rtpptdemux")
+    }
+
+    fn within(self, element: &str) -> Self {
+        let camera = gst::ElementFactory::make(element)
             .build()
             .expect("gstreamer1.0-plugins-good is installed");
         camera.add_pad(&self.source).expect("a pad without parent");
