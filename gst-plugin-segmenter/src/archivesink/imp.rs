@@ -148,11 +148,12 @@ impl ArchiveSink {
             drop(ticker.stop);
             let _ = ticker.thread.join();
         }
+        let now = self.now();
         let mut state = lock(&self.state);
         if !state.finished
             && let Some(recorder) = state.recorder.as_mut()
         {
-            recorder.finish(monotonic_ns());
+            recorder.finish(now);
         }
         let notices = state.notices();
         state.recorder = None;
@@ -190,9 +191,10 @@ impl ArchiveSink {
     }
 
     fn tick(&self) {
+        let now = self.now();
         let mut state = lock(&self.state);
         if let Some(recorder) = state.recorder.as_mut() {
-            recorder.tick(monotonic_ns());
+            recorder.tick_all(now);
         }
         let notices = state.notices();
         drop(state);
@@ -352,15 +354,16 @@ impl ElementImpl for ArchiveSink {
     fn release_pad(&self, pad: &gst::Pad) {
         let _ = pad.set_active(false);
         let _ = self.obj().remove_pad(pad);
+        let now = self.now();
         let mut state = lock(&self.state);
         let Some(id) = state.pad(pad).map(|pad| pad.id) else {
             return;
         };
         state.pads.retain(|each| each.pad != *pad);
         if let Some(recorder) = state.recorder.as_mut() {
-            recorder.end(id, monotonic_ns());
+            recorder.end(id, now);
         }
-        self.finish_if_all_ended(state, gst::Seqnum::next());
+        self.finish_if_all_ended(state, gst::Seqnum::next(), now);
     }
 }
 

@@ -39,6 +39,7 @@ pub fn incoming(
     Some(Incoming {
         raw,
         sync: kind == Kind::Audio || !flags.contains(gst::BufferFlags::DELTA_UNIT),
+        is_makeshift: false,
         reference: reference_time(&buffer),
         buffer,
     })

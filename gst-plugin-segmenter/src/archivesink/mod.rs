@@ -22,6 +22,7 @@
  *
  * Since: 0.1
  */
+mod access_units;
 mod arrival;
 pub(crate) mod av1;
 pub(crate) mod caps;

@@ -34,6 +34,8 @@ pub struct Frame {
     pub stamps: Stamps,
     /// Decodes without the frames before it.
     pub sync: bool,
+    /// Decoding can begin here if need be, see [`super::recorder::Incoming`].
+    pub is_makeshift: bool,
 }
 
 /// Why a chunk could not be written.

@@ -85,7 +85,7 @@ impl Mp4Output {
         self.open.push_back(Open {
             segment: Mp4Segment::new(self.place.clone(), tracks, plan.mark),
             streams,
-            kind: Kind::Full,
+            kind: plan.kind,
             has_pictures: false,
             shift_ns: 0,
             ending: None,

@@ -3,8 +3,12 @@
 //!
 //! A single muxer runs through many segments, so that continuity counters, PCR and PTS go on over
 //! their borders and `cat` of neighbours is a clean transport stream. A border travels with the
-//! stream: a `GstForceKeyUnit` event before the keyframe makes the parser repeat the parameter
-//! sets and the muxer repeat PAT and PMT, and comes out of the muxer right before them.
+//! stream: a `GstForceKeyUnit` event before the keyframe makes the muxer repeat PAT and PMT, and
+//! comes out of the muxer right before them.
+//!
+//! Pictures become a byte stream here ([`AnnexB`]), with the parameter sets before each entry.
+//! h264parse would do it for whole streams only: sets that come with a picture between keyframes
+//! it leaves out. It is only asked where a source sends a byte stream itself.
 //!
 //! PTS starts as UTC in 90 kHz ticks, modulo 2^33, plus the muxer's own constant hour, and then
 //! runs on without a step; where a segment's first frame is in UTC, its name says.
@@ -16,7 +20,7 @@
 
 use gst::prelude::*;
 
-use crate::media::wanted_parameter_sets;
+use crate::media::AnnexB;
 
 use super::caps::Kind;
 use super::mp4::Frame;
@@ -42,6 +46,8 @@ struct Input {
     stream: usize,
     kind: Kind,
     caps: gst::Caps,
+    /// How its pictures become a byte stream; `None` where they are one, and for sound.
+    form: Option<AnnexB>,
     pad: gst::Pad,
     queue: gst::Element,
     /// The next frame begins a segment.
@@ -126,7 +132,12 @@ impl Muxer {
             input.begins = true;
             if input.caps != track.caps {
                 input.caps = track.caps.clone();
-                input.pad.push_event(gst::event::Caps::new(&track.caps));
+                if input.form.is_some() {
+                    input.form = byte_stream_form(&track.caps);
+                }
+                input
+                    .pad
+                    .push_event(gst::event::Caps::new(&input.muxed_caps()));
             }
         }
         let pictures = self.inputs.iter().find(|input| input.kind == Kind::Video);
@@ -166,10 +177,8 @@ impl Muxer {
         else {
             return Err(frame);
         };
-        let mut buffer = frame.buffer;
-        if std::mem::take(&mut input.begins) {
-            buffer = with_parameter_sets(&input.caps, buffer);
-        }
+        let begins = std::mem::take(&mut input.begins);
+        let mut buffer = input.muxed(frame.buffer, frame.sync || begins);
         let times = buffer.make_mut();
         times.set_pts(clock_time(frame.stamps.pts_ns));
         times.set_dts(clock_time(frame.stamps.dts_ns.min(frame.stamps.pts_ns)));
@@ -235,7 +244,9 @@ impl Input {
             .build()?;
         pipeline.add(&queue)?;
         let codec = track.caps.structure(0).map(|s| s.name().as_str());
+        let form = byte_stream_form(&track.caps);
         let parser = match codec {
+            _ if form.is_some() => None,
             Some("video/x-h264") => Some("h264parse"),
             Some("video/x-h265") => Some("h265parse"),
             _ => None,
@@ -272,11 +283,38 @@ impl Input {
             stream: track.stream,
             kind: track.kind,
             caps: track.caps.clone(),
+            form,
             pad,
             queue,
             begins: false,
             ended: false,
         })
+    }
+
+    /// The caps of what goes into the muxer.
+    fn muxed_caps(&self) -> gst::Caps {
+        let mut caps = self.caps.clone();
+        if self.form.is_some()
+            && let Some(s) = caps.make_mut().structure_mut(0)
+        {
+            s.set("stream-format", "byte-stream");
+            s.remove_field("codec_data");
+        }
+        caps
+    }
+
+    /// What goes into the muxer of a frame.
+    fn muxed(&self, buffer: gst::Buffer, is_entry: bool) -> gst::Buffer {
+        let (Some(form), Ok(sample)) = (&self.form, buffer.map_readable()) else {
+            return buffer;
+        };
+        let mut stream = Vec::with_capacity(sample.len() + 64);
+        form.append(&sample, is_entry, &mut stream);
+        let mut muxed = gst::Buffer::from_mut_slice(stream);
+        if !is_entry && let Some(muxed) = muxed.get_mut() {
+            muxed.set_flags(gst::BufferFlags::DELTA_UNIT);
+        }
+        muxed
     }
 
     /// The events that come before any buffer.
@@ -285,7 +323,7 @@ impl Input {
         let segment = gst::FormattedSegment::<gst::ClockTime>::new();
         for event in [
             gst::event::StreamStart::new(&id),
-            gst::event::Caps::new(&self.caps),
+            gst::event::Caps::new(&self.muxed_caps()),
             gst::event::Segment::new(&segment),
         ] {
             if !self.pad.push_event(event) {
@@ -303,22 +341,16 @@ fn clock_time(ns: i64) -> Option<gst::ClockTime> {
     u64::try_from(ns).ok().map(gst::ClockTime::from_nseconds)
 }
 
-/// The picture with the parameter sets that the parser would not put in front of it.
-fn with_parameter_sets(caps: &gst::CapsRef, buffer: gst::Buffer) -> gst::Buffer {
-    let codec_data = |s: &gst::StructureRef| s.get::<gst::Buffer>("codec_data").ok();
-    let h264 = caps.structure(0).filter(|s| s.name() == "video/x-h264");
-    let wanted = || {
-        let avcc = h264.and_then(codec_data)?;
-        wanted_parameter_sets(&avcc.map_readable().ok()?, &buffer.map_readable().ok()?)
-    };
-    let Some(sets) = wanted() else {
-        return buffer;
-    };
-    let mut whole = gst::Buffer::from_mut_slice(sets);
-    let parts = whole.make_mut();
-    for memory in buffer.iter_memories_owned() {
-        parts.append_memory(memory);
+/// How pictures of these caps become a byte stream, if they are none.
+fn byte_stream_form(caps: &gst::CapsRef) -> Option<AnnexB> {
+    let s = caps.structure(0)?;
+    let is_stream = s.get::<&str>("stream-format") == Ok("byte-stream");
+    let record = s.get::<gst::Buffer>("codec_data").ok();
+    let record = record.filter(|_| !is_stream)?;
+    let record = record.map_readable().ok()?;
+    match s.name().as_str() {
+        "video/x-h264" => AnnexB::from_avcc(&record),
+        "video/x-h265" => AnnexB::from_hvcc(&record),
+        _ => None,
     }
-    let _ = buffer.copy_into(parts, gst::BufferCopyFlags::FLAGS, ..);
-    whole
 }

@@ -15,6 +15,7 @@
 
 mod borders;
 mod starting;
+mod waiting;
 
 use crate::utc::UtcNs;
 
@@ -28,19 +29,26 @@ use super::provisional::Provisional;
 use super::segments::Progress;
 use super::settings::{Container, Settings, TimeSource};
 use super::stamps::{RawStamps, Step};
-use super::stream::Stream;
+use super::stream::{Change, Stream};
 use super::timeline::Timeline;
 use super::upstream::Upstream;
+
+/// What is said of a stream that makes do.
+const NO_KEYFRAME: &str = "in 10 s of the video decoding could begin nowhere (no IDR picture, no \
+    recovery point), so its segments begin at other pictures and are of type suspect; set the \
+    encoder to send a keyframe every two seconds";
 
 /// A buffer as it came from a pad.
 #[derive(Debug)]
 pub struct Incoming {
     /// The encoded bytes.
     pub buffer: gst::Buffer,
-    /// Its times, in running time.
+    /// Its times: in running time, and in UTC once the recorder has them.
     pub raw: RawStamps,
     /// Decodes without the frames before it.
     pub sync: bool,
+    /// Decoding can begin here if need be: what is shown is wrong for a while, or may be.
+    pub is_makeshift: bool,
     /// When it was captured, by the source's own clock.
     pub reference: Option<UtcNs>,
 }
@@ -136,7 +144,7 @@ impl Recorder {
     ///
     /// # Errors
     /// What is missing in the caps, and which element sets it.
-    pub fn set_caps(&mut self, id: usize, new: &gst::Caps) -> Result<(), CapsError> {
+    pub fn set_caps(&mut self, id: usize, new: &gst::Caps, now: Now) -> Result<(), CapsError> {
         if self.settings.container == Container::Mp4 && av1::lacks_configuration(new) {
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.incomplete = Some(new.clone());
@@ -147,13 +155,15 @@ impl Recorder {
             Container::Mp4 => Some(caps::track(new)?),
             Container::MpegTs => None,
         };
+        self.complete(id, now);
         let Some(stream) = self.streams.get_mut(id) else {
             return Ok(());
         };
         let first = stream.caps.is_none();
-        if stream.configure(new, track) {
+        let change = stream.configure(new, track);
+        if change != Change::None {
             // Frames of another configuration do not decode from the old one's keyframes.
-            stream.has_keyframe = false;
+            stream.has_keyframe &= change == Change::Sets;
             stream.changed = self.started || !first;
             if self.started && stream.kind == Kind::Audio {
                 self.ask_for_keyframe(None);
@@ -190,7 +200,7 @@ impl Recorder {
             .and_then(|stream| stream.prepare(&mut incoming))
         {
             Some(Some(caps)) => {
-                if let Err(error) = self.set_caps(id, &caps) {
+                if let Err(error) = self.set_caps(id, &caps, now) {
                     self.outbox.warn(error.to_string());
                 }
             }
@@ -201,12 +211,25 @@ impl Recorder {
             }
         }
         self.observe(id, &mut incoming, now);
+        // The camera's clock may have moved before it is known what goes on with it.
+        incoming.raw = self.in_utc(id, incoming.raw);
+        let Some(stream) = self.streams.get_mut(id) else {
+            return;
+        };
+        stream.heard_at_ns = Some(now.monotonic_ns);
+        match stream.units.push(incoming, now.monotonic_ns) {
+            Some(picture) => self.take(id, picture, now),
+            None => self.tick(now.monotonic_ns),
+        }
+    }
+
+    /// Takes a whole frame.
+    fn take(&mut self, id: usize, incoming: Incoming, now: Now) {
         let Some(frame) = self.frame(id, incoming, now) else {
             self.outbox.stats.dropped += 1;
             return;
         };
         if let Some(stream) = self.streams.get_mut(id) {
-            stream.heard_at_ns = Some(now.monotonic_ns);
             if !self.started {
                 stream.hold(frame, &mut self.outbox);
                 self.waiting_since_ns.get_or_insert(now.monotonic_ns);
@@ -228,24 +251,33 @@ impl Recorder {
     }
 
     /// The end of a stream, or of its pad.
-    pub fn end(&mut self, id: usize, now_ns: i64) {
+    pub fn end(&mut self, id: usize, now: Now) {
+        self.complete(id, now);
         if let Some(stream) = self.streams.get_mut(id) {
             stream.ended = true;
         }
-        self.tick(now_ns);
+        self.tick(now.monotonic_ns);
     }
 
     /// A stream that ended goes on after all (its pad was flushed); nothing follows on.
     pub fn resume(&mut self, id: usize) {
         if let Some(stream) = self.streams.get_mut(id) {
             stream.ended = false;
+            // What was torn by the flush stays so.
+            stream.units.take();
             stream.has_keyframe = false;
             self.broken = true;
         }
     }
 
+    /// Does what is due by now, also with frames that wait for what may go on with them.
+    pub fn tick_all(&mut self, now: Now) {
+        self.complete_overdue(now);
+        self.tick(now.monotonic_ns);
+    }
+
     /// Does what is due by now: starts, writes chunks, closes segments.
-    pub fn tick(&mut self, now_ns: i64) {
+    fn tick(&mut self, now_ns: i64) {
         if !self.started && self.ready(now_ns) {
             self.start(now_ns);
         }
@@ -255,7 +287,11 @@ impl Recorder {
     }
 
     /// Every stream has ended: closes everything.
-    pub fn finish(&mut self, now_ns: i64) {
+    pub fn finish(&mut self, now: Now) {
+        for id in 0..self.streams.len() {
+            self.complete(id, now);
+        }
+        let now_ns = now.monotonic_ns;
         if !self.started {
             self.start(now_ns);
         }
@@ -272,14 +308,15 @@ impl Recorder {
     }
 
     /// A stream says that it has nothing up to this running time.
-    pub fn gap(&mut self, id: usize, running_end_ns: i64, now_ns: i64) {
+    pub fn gap(&mut self, id: usize, running_end_ns: i64, now: Now) {
+        self.complete(id, now);
         let end_ns = running_end_ns.saturating_add(self.clocks.correction_ns(id));
         if let Some(utc) = self.timeline.utc(id, end_ns)
             && let Some(stream) = self.streams.get_mut(id)
         {
             stream.stamper.silent_until(utc.0);
         }
-        self.tick(now_ns);
+        self.tick(now.monotonic_ns);
     }
 
     /// Takes what a buffer says of time.
@@ -307,20 +344,26 @@ impl Recorder {
         }
     }
 
-    /// The frame, with its times in UTC and repaired.
-    fn frame(&mut self, id: usize, incoming: Incoming, now: Now) -> Option<Frame> {
+    /// Times in UTC.
+    fn in_utc(&self, id: usize, raw: RawStamps) -> RawStamps {
         let on_axis = |ns: Option<i64>| Some(self.timeline.utc(id, ns?)?.0);
-        let raw = RawStamps {
-            pts_ns: on_axis(incoming.raw.pts_ns),
-            dts_ns: on_axis(incoming.raw.dts_ns),
-            duration_ns: incoming.raw.duration_ns,
-        };
-        let now_ns = on_axis(now.running_ns).unwrap_or(now.utc.0);
+        RawStamps {
+            pts_ns: on_axis(raw.pts_ns),
+            dts_ns: on_axis(raw.dts_ns),
+            duration_ns: raw.duration_ns,
+        }
+    }
+
+    /// The frame, with its times repaired.
+    fn frame(&mut self, id: usize, incoming: Incoming, now: Now) -> Option<Frame> {
+        let now_ns = now.running_ns.and_then(|ns| self.timeline.utc(id, ns));
+        let now_ns = now_ns.unwrap_or(now.utc).0;
         let stream = self.streams.get_mut(id)?;
-        let stamps = stream.stamper.repair(raw, now_ns);
+        let stamps = stream.stamper.repair(incoming.raw, now_ns);
         Some(Frame {
-            sync: incoming.sync && stream.is_keyframe(&incoming.buffer),
-            buffer: incoming.buffer,
+            sync: incoming.sync,
+            is_makeshift: incoming.is_makeshift,
+            buffer: stream.with_new_sets(incoming.buffer),
             stamps,
         })
     }
@@ -330,10 +373,13 @@ impl Recorder {
             return;
         };
         if stream.kind == Kind::Video {
-            stream.has_keyframe |= frame.sync;
-            if !stream.has_keyframe {
+            let made_do = stream.makes_do;
+            if !stream.begins_with(&frame) {
                 self.outbox.stats.dropped += 1;
                 return;
+            }
+            if stream.makes_do && !made_do {
+                self.outbox.warn(NO_KEYFRAME.to_owned());
             }
         }
         if frame.stamps.step != Step::Next && (frame.sync || frame.stamps.step == Step::Backward) {

@@ -2,6 +2,7 @@
 //! The words in which the recorder tells an output where segments begin and end, and how long
 //! either waits.
 
+use crate::archive::Kind as SegmentKind;
 use crate::media::{SegmentMark, Track};
 use crate::utc::UtcNs;
 
@@ -34,6 +35,8 @@ pub struct PlannedTrack {
 pub struct Plan {
     /// What its mark says, its start among it.
     pub mark: SegmentMark,
+    /// Full, unless its pictures do not begin where decoding can.
+    pub kind: SegmentKind,
     /// The streams that are in it, by number, each with its configuration.
     pub tracks: Vec<PlannedTrack>,
     /// By how much the clock stepped as it begins, in nanoseconds.

@@ -14,15 +14,21 @@
 //!
 //! Pure: times in, times out, in nanoseconds of one axis (UTC, when the recorder calls).
 
+use std::collections::VecDeque;
+
 /// A backward step of DTS larger than this is a restart of the source, not a bad stamp.
 pub const BACKWARD_JUMP_NS: i64 = 500_000_000;
 /// A forward step of PTS larger than this, at a picture that does not need the ones before it,
-/// is a hole in the recording.
+/// is a hole in the recording; unless the stream's usual step is as large.
 pub const FORWARD_GAP_NS: i64 = 1_000_000_000;
 /// What DTS grows by where nothing better is known: one tick of the 90 kHz clock, rounded up.
 const TICK_NS: i64 = 11_112;
 /// No codec reorders over more pictures (H.264 A.3.1, H.265 A.4.2: a DPB holds at most 16).
 const MOST_DEPTH: usize = 16;
+/// What is usual is told by so many steps,
+const USUAL_STEPS: usize = 8;
+/// and a hole is so many times as long.
+const UNUSUAL: i64 = 4;
 /// So many pictures in a row without a DTS are a stream without DTS.
 const MOST_UNTRUSTED: u32 = 8;
 
@@ -85,6 +91,8 @@ pub struct Stamper {
     /// How many pictures in a row had no DTS to be trusted.
     untrusted: u32,
     depth: usize,
+    /// The last steps from one frame to the next, the oldest first.
+    steps_ns: VecDeque<i64>,
 }
 
 /// PTS that no picture has taken as its DTS yet, smallest first.
@@ -106,6 +114,7 @@ impl Stamper {
             rebuild: None,
             untrusted: 0,
             depth: reorder_depth.unwrap_or(0).min(MOST_DEPTH),
+            steps_ns: VecDeque::with_capacity(USUAL_STEPS),
         }
     }
 
@@ -123,6 +132,7 @@ impl Stamper {
             self.rebuild = self.rebuild.take().map(|_| Rebuild::default());
         }
         let dts_ns = self.decoding_time(pts_ns, raw.dts_ns.filter(|_| raw.pts_ns.is_some()));
+        self.learn(dts_ns);
         let duration_ns = self.duration(raw.duration_ns, pts_ns);
         let stamps = Stamps {
             pts_ns,
@@ -165,11 +175,29 @@ impl Stamper {
         // A picture may be shown before its predecessor, but not by this much.
         if pts_ns < last.dts_ns.saturating_sub(BACKWARD_JUMP_NS) {
             Step::Backward
-        } else if pts_ns > self.highest_end_ns.saturating_add(FORWARD_GAP_NS) {
+        } else if pts_ns > self.highest_end_ns.saturating_add(self.gap_ns()) {
             Step::Gap
         } else {
             Step::Next
         }
+    }
+
+    /// A step longer than this is none of the stream's own.
+    fn gap_ns(&self) -> i64 {
+        let mut steps_ns: Vec<i64> = self.steps_ns.iter().copied().collect();
+        steps_ns.sort_unstable();
+        let usual_ns = steps_ns.get(steps_ns.len() / 2).copied().unwrap_or(0);
+        FORWARD_GAP_NS.max(usual_ns.saturating_mul(UNUSUAL))
+    }
+
+    fn learn(&mut self, dts_ns: i64) {
+        let Some(last) = self.last else {
+            return;
+        };
+        if self.steps_ns.len() == USUAL_STEPS {
+            self.steps_ns.pop_front();
+        }
+        self.steps_ns.push_back(dts_ns.saturating_sub(last.dts_ns));
     }
 
     fn decoding_time(&mut self, pts_ns: i64, dts_ns: Option<i64>) -> i64 {
@@ -221,7 +249,9 @@ impl Stamper {
     }
 
     fn duration(&mut self, raw_ns: Option<i64>, pts_ns: i64) -> i64 {
-        if let Some(duration_ns) = raw_ns.filter(|duration_ns| *duration_ns > 0) {
+        // What lasts until behind a hole does not last that long.
+        let most_ns = self.gap_ns();
+        if let Some(duration_ns) = raw_ns.filter(|ns| (1..=most_ns).contains(ns)) {
             self.nominal_ns = duration_ns;
             return duration_ns;
         }
@@ -324,18 +354,26 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_told_from_a_low_frame_rate_by_the_frame_that_lasts() {
-        let mut stamper = Stamper::new(FRAME_NS, Some(0));
-        stamper.repair(
-            RawStamps {
-                duration_ns: Some(5_000_000_000),
-                ..pts(0)
-            },
-            0,
-        );
-        assert_eq!(stamper.repair(pts(5_000_000_000), 0).step, Step::Next);
+    fn a_gap_is_told_from_a_low_frame_rate_by_what_is_usual() {
         let mut stamper = Stamper::new(FRAME_NS, Some(0));
         stamper.repair(pts(0), 0);
         assert_eq!(stamper.repair(pts(5_000_000_000), 0).step, Step::Gap);
+        // Five seconds a frame, whatever the caps promised.
+        for n in 2..10 {
+            stamper.repair(pts(n * 5_000_000_000), 0);
+        }
+        assert_eq!(stamper.repair(pts(50_000_000_000), 0).step, Step::Next);
+        assert_eq!(stamper.repair(pts(90_000_000_000), 0).step, Step::Gap);
+    }
+
+    #[test]
+    fn a_frame_before_a_hole_does_not_last_as_long_as_the_hole() {
+        let mut stamper = Stamper::new(FRAME_NS, Some(0));
+        let long = RawStamps {
+            duration_ns: Some(30_000_000_000),
+            ..pts(0)
+        };
+        assert_eq!(stamper.repair(long, 0).duration_ns, FRAME_NS);
+        assert_eq!(stamper.repair(pts(30_000_000_000), 0).step, Step::Gap);
     }
 }

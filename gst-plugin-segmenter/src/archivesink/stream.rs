@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use crate::media::nal::h264;
 use crate::media::{Codec, Track};
 use crate::utc::UtcNs;
 
+use super::access_units::{AccessUnits, append, parameter_sets};
 use super::av1;
 use super::caps::{Kind, nominal_duration_ns, reorder_depth};
 use super::mp4::Frame;
@@ -17,8 +17,21 @@ use super::stamps::Stamper;
 
 /// A stream that is silent for this long, in real time, decides nothing any more.
 pub const SILENCE_NS: i64 = 3_000_000_000;
+/// A stream without a place to begin decoding at for this long, of its own time, begins where it can.
+const KEYFRAME_WAIT_NS: i64 = 10_000_000_000;
 /// Frames of this many bytes wait for a segment that has a track for them.
 const MOST_HELD_BYTES: usize = 16 << 20;
+
+/// What new caps mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Other parameter sets beside the same sequence, or other words about it: frames decode on.
+    Sets,
+    /// Frames do not decode from the keyframes before.
+    Configuration,
+}
 
 /// One pad's stream.
 #[derive(Debug)]
@@ -39,6 +52,16 @@ pub struct Stream {
     pub ended: bool,
     /// A keyframe came since it began, or since its configuration changed.
     pub has_keyframe: bool,
+    /// The first frame without one: what cannot be decoded from a keyframe is not waited for for
+    /// ever.
+    pub without_keyframe_since_ns: Option<i64>,
+    /// Decoding never really can begin in it, so it does where it may.
+    pub makes_do: bool,
+    /// Puts its pictures together.
+    pub units: AccessUnits,
+    /// Parameter sets that changed between keyframes, in the form of its samples: its next frame
+    /// brings them along.
+    new_sets: Option<gst::Buffer>,
     /// Repairs its stamps.
     pub stamper: Stamper,
     /// Frames that wait for a segment with a track for them, in order.
@@ -62,6 +85,10 @@ impl Stream {
             included: false,
             ended: false,
             has_keyframe: false,
+            without_keyframe_since_ns: None,
+            makes_do: false,
+            units: AccessUnits::default(),
+            new_sets: None,
             stamper: Stamper::new(40_000_000, None),
             held: VecDeque::new(),
             held_bytes: 0,
@@ -76,7 +103,7 @@ impl Stream {
     }
 
     /// Takes new caps and tells whether they mean another configuration.
-    pub fn configure(&mut self, caps: &gst::Caps, track: Option<Track>) -> bool {
+    pub fn configure(&mut self, caps: &gst::Caps, track: Option<Track>) -> Change {
         let same = match &track {
             Some(_) => self.track == track,
             None => self.caps.as_ref() == Some(caps),
@@ -84,20 +111,49 @@ impl Stream {
         if self.caps.is_none() {
             self.stamper = Stamper::new(nominal_duration_ns(caps), reorder_depth(caps));
         }
-        self.caps = Some(caps.clone());
+        let before = self.caps.replace(caps.clone());
         self.track = track;
-        !same
+        self.units.configure(caps);
+        if same {
+            return Change::None;
+        }
+        match before.and_then(|before| in_band_sets(&before, caps)) {
+            Some(sets) => {
+                self.new_sets = sets.or(self.new_sets.take());
+                Change::Sets
+            }
+            None => Change::Configuration,
+        }
     }
 
-    /// Whether a buffer that is marked as a keyframe is one. Of H.264 that is looked at where its
-    /// samples have lengths: GStreamer 1.22's h264parse marks more.
-    pub fn is_keyframe(&self, buffer: &gst::BufferRef) -> bool {
-        let Some(Codec::H264 { avcc, .. }) = self.track.as_ref().map(|track| &track.codec) else {
-            return true;
+    /// A frame, with the parameter sets in front that came with its caps.
+    pub fn with_new_sets(&mut self, buffer: gst::Buffer) -> gst::Buffer {
+        let Some(mut whole) = self.new_sets.take() else {
+            return buffer;
         };
-        let length_bytes = avcc.get(4).map_or(4, |length| usize::from(length & 3) + 1);
-        let map = buffer.map_readable();
-        map.is_ok_and(|map| h264::is_keyframe(&map, length_bytes))
+        append(&mut whole, &buffer);
+        if let Some(parts) = whole.get_mut() {
+            let _ = buffer.copy_into(parts, gst::BufferCopyFlags::FLAGS, ..0);
+        }
+        whole
+    }
+
+    /// A keyframe came, or one that has to do: from here on frames can be recorded.
+    pub fn begins_with(&mut self, frame: &Frame) -> bool {
+        if frame.sync {
+            self.has_keyframe = true;
+            self.makes_do = false;
+            self.without_keyframe_since_ns = None;
+        } else if !self.has_keyframe {
+            let now_ns = frame.stamps.pts_ns;
+            let since_ns = *self.without_keyframe_since_ns.get_or_insert(now_ns);
+            let is_late = self.makes_do || now_ns.saturating_sub(since_ns) >= KEYFRAME_WAIT_NS;
+            if is_late && frame.is_makeshift {
+                self.has_keyframe = true;
+                self.makes_do = true;
+            }
+        }
+        self.has_keyframe
     }
 
     /// Prepares a buffer of a codec that wants it, and completes caps that wait for it. `None` if
@@ -177,8 +233,33 @@ impl Stream {
     /// The clock stepped.
     pub fn shift(&mut self, ns: i64) {
         self.stamper.shift(ns);
+        self.units.shift(ns);
         for frame in &mut self.held {
             frame.stamps.shift(ns);
         }
     }
+}
+
+/// The sets that frames need to go on under new caps, in the form of samples, if they can go on at
+/// all: the sequence is the same (H.264 §7.4.1.2.1, H.265 §7.4.2.4.2: only a picture that everything
+/// begins at may change it). Where the sets stand in the stream anyway there are none to add.
+fn in_band_sets(before: &gst::CapsRef, caps: &gst::CapsRef) -> Option<Option<gst::Buffer>> {
+    let form = |caps: &gst::CapsRef| {
+        let s = caps.structure(0)?;
+        let format = s.get::<String>("stream-format").ok();
+        Some((s.name().to_string(), format))
+    };
+    if form(before)? != form(caps)? {
+        return None;
+    }
+    let (old, mut new) = (parameter_sets(before)?, parameter_sets(caps)?);
+    let is_same = old.sps == new.sps && old.vps == new.vps && old.length_bytes == new.length_bytes;
+    if !is_same {
+        return None;
+    }
+    new.sps.clear();
+    new.vps.clear();
+    new.pps.retain(|set| !old.pps.contains(set));
+    let sets = (!new.pps.is_empty()).then(|| gst::Buffer::from_mut_slice(new.as_sample()));
+    Some(sets)
 }

@@ -78,6 +78,7 @@ struct FilesState {
 #[derive(Debug)]
 struct Border {
     mark: SegmentMark,
+    kind: SegmentKind,
     /// The ending of the segment before.
     previous: Option<Ending>,
 }
@@ -86,6 +87,7 @@ struct Border {
 struct TsFile {
     growing: Growing,
     mark: SegmentMark,
+    kind: SegmentKind,
     waiting: Vec<u8>,
     waiting_since_ns: i64,
     /// Times of its first and its latest packets, on the muxer's own clock.
@@ -153,6 +155,7 @@ impl TsOutput {
         };
         let border = Border {
             mark: plan.mark,
+            kind: plan.kind,
             previous: previous.filter(|_| goes_on),
         };
         self.files.lock().borders.push_back(border);
@@ -345,6 +348,7 @@ impl FilesState {
         self.current = Some(TsFile {
             growing: Growing::new(self.place.clone(), border.mark.origin),
             mark: border.mark,
+            kind: border.kind,
             waiting: self.early.take().unwrap_or_default(),
             waiting_since_ns: monotonic_ns(),
             span: None,
@@ -402,7 +406,7 @@ impl FilesState {
         while let Some((mut file, ending)) = self.closing.pop_front() {
             if self.write(&mut file, now_ns) {
                 let duration_ns = ending.map_or(file.heard_ns(), |ending| ending.duration_ns);
-                let finished = file.growing.finish(duration_ns, SegmentKind::Full);
+                let finished = file.growing.finish(duration_ns, file.kind);
                 self.outbox.closed(finished, file.mark);
             } else if last || self.hopeless(&file, now_ns) {
                 self.give_up(file);

@@ -213,6 +213,7 @@ mod tests {
             frames: Arc::new(SegmentFrames {
                 mark: None,
                 tracks: vec![track],
+                is_whole: true,
             }),
             skipped: Arc::from([]),
         }

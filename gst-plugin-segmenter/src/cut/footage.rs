@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The frames of a range: which segments hold them, what belongs together, what is missing.
 //!
-//! File names tell which segments matter; what is really there, the frames tell. So holes are
-//! found by frames: a segment that was cut off, or that cannot be read, is a hole however much its
-//! name promises.
+//! File names tell which segments matter and from when to when each goes: a frame lasts until the
+//! next one, and of the last frame of a segment only the name knows when that came. So a whole
+//! segment is there as long as its name says, whatever its frames claim to last, and what coverage
+//! says of a range is what a cut finds. Of a segment that is not whole the frames tell, and one
+//! that cannot be read, or whose pictures cannot be decoded, is a hole with its reason.
 //!
 //! A little more than the range is looked at on both sides: pictures are shown in another order
-//! than they are stored, so the last ones before a keyframe lie after it, in the next segment.
+//! than they are stored, so the last ones before a keyframe lie after it, in the next segment; and
+//! where decoding cannot begin in the first segment, it begins in one before.
 
 use super::cache::{FrameCache, Indexed};
 use super::error::{CutError, Hole};
-use super::stretch::{Stretch, ticks_ns, zero_of};
-use crate::archive::{Archive, Piece, best::TOLERANCE_NS};
+use super::span::Promise;
+use super::stretch::{Stretch, ns_ticks, zero_of};
+use crate::archive::{Archive, Best, Piece, best::TOLERANCE_NS};
 use crate::media::assembly::SourceFile;
-use crate::media::{Frame, FrameTrack, SegmentFrames, SegmentMark};
-use crate::utc::{SECOND_NS, UtcNs};
+use crate::media::{Frame, FrameTrack, SegmentFrames, SegmentMark, beginning};
+use crate::utc::{HOUR_NS, SECOND_NS, UtcNs};
 
 /// How much before and after a range is looked at.
 const AROUND_NS: i64 = 2 * SECOND_NS;
+/// How far before a range decoding may begin at most: a stream without keyframes has one in an hour.
+const MOST_BEFORE_NS: i64 = 2 * HOUR_NS;
 /// More frames than this are not held: some 15 hours of pictures with sound.
 pub const MOST_FRAMES: usize = 1 << 22;
 
@@ -48,6 +54,20 @@ pub struct TrackFormat {
     pub descriptions: Vec<Vec<u8>>,
 }
 
+/// Why pictures are not there though their segment is.
+const CANNOT_BEGIN: &str =
+    "decoding cannot begin there: the pictures refer to ones that are missing";
+
+/// A part of a range that cannot be used, and why.
+type Unusable = (UtcNs, UtcNs, String);
+
+/// How much there was at some point.
+struct SoFar {
+    clips: usize,
+    files: usize,
+    frames: usize,
+}
+
 /// Frames without a break.
 #[derive(Debug, Default)]
 pub struct Clip {
@@ -62,8 +82,11 @@ pub struct Clip {
     sounds: Vec<(usize, Stretch)>,
     /// What time each segment's frames span.
     spans: Vec<(UtcNs, UtcNs)>,
-    /// UTC of the ticks' zero.
+    /// UTC of the ticks' zero, once a segment is there.
     zero: UtcNs,
+    has_zero: bool,
+    /// Parts that nothing is there to decode from.
+    undecodable: Vec<Unusable>,
     last_mark: Option<SegmentMark>,
 }
 
@@ -96,7 +119,45 @@ impl Clip {
             let likely = coming.saturating_mul(left).min(MOST_FRAMES);
             self.pictures.reserve(coming.max(likely));
         }
+        let first = stretch.frames().next();
+        if let Some((last, first)) = self.pictures.last_mut().zip(first) {
+            last.duration = u32::try_from(first.dts - last.dts).unwrap_or(last.duration);
+        }
         self.pictures.extend(stretch.frames());
+    }
+
+    /// Leaves out of what is there the time before the first picture that comes out right; returns
+    /// that time, and why.
+    fn leave_out_what_cannot_be_decoded(&mut self) -> Vec<Unusable> {
+        let mut unusable = std::mem::take(&mut self.undecodable);
+        if self.pictures.is_empty() {
+            return unusable;
+        }
+        let begin = beginning::first(&self.pictures);
+        let right = begin.and_then(|begin| self.pictures.get(begin.right));
+        let right_from = right.map_or(self.to, |right| right.utc);
+        if right.is_none() {
+            self.pictures.clear();
+        }
+        if begin.is_none_or(|begin| begin.right > begin.start) {
+            unusable.push((self.from, right_from, CANNOT_BEGIN.to_owned()));
+            self.spans.retain(|(_, end)| *end > right_from);
+            if let Some((start, _)) = self.spans.first_mut() {
+                *start = (*start).max(right_from);
+            }
+        }
+        unusable
+    }
+
+    /// The last picture is shown until the last segment's end.
+    fn let_last_picture_last(&mut self, tracks: &[TrackFormat]) {
+        let format = tracks.iter().find(|format| format.is_video);
+        let last = self.pictures.iter_mut().max_by_key(|frame| frame.pts);
+        if let (Some(format), Some(last), Some((_, end))) = (format, last, self.spans.last()) {
+            let ticks = ns_ticks(*end - last.utc, format.timescale);
+            let ticks = u32::try_from(ticks).ok().filter(|ticks| *ticks > 0);
+            last.duration = ticks.unwrap_or(last.duration);
+        }
     }
 }
 
@@ -115,14 +176,72 @@ impl Footage {
         to: UtcNs,
         whole_segments: bool,
     ) -> Result<(), CutError> {
-        let look = |to| archive.best(stream, variant, from - AROUND_NS, to + AROUND_NS);
-        let mut best = look(to)?;
+        let look = |before_ns, to| archive.best(stream, variant, from - before_ns, to + AROUND_NS);
+        let mut to_look = to;
+        let best = look(AROUND_NS, to)?;
         if whole_segments && let Some(Piece::Segment { segment, .. }) = best.pieces.last() {
             // The sound of its last pictures may be in the one behind it.
-            best = look(segment.end())?;
+            to_look = segment.end();
         }
-        let first = self.clips.len();
-        let mut unreadable = Vec::new();
+        let kept = self.so_far();
+        let mut before_ns = AROUND_NS;
+        loop {
+            let best = look(before_ns, to_look)?;
+            let reaches_back = matches!(best.pieces.first(), Some(Piece::Segment { .. }));
+            let mut unreadable = self.append_all(cache, best)?;
+            for clip in self.clips.get_mut(kept.clips..).unwrap_or_default() {
+                unreadable.extend(clip.leave_out_what_cannot_be_decoded());
+            }
+            let more = reaches_back && before_ns < MOST_BEFORE_NS;
+            if !(more && self.begins_too_late(&kept, from)) {
+                self.find_holes(kept.clips, from, to, &unreadable);
+                break;
+            }
+            self.forget(&kept);
+            before_ns = before_ns.saturating_mul(4).min(MOST_BEFORE_NS);
+        }
+        for clip in self.clips.get_mut(kept.clips..).unwrap_or_default() {
+            clip.from = clip.from.max(from);
+            clip.to = clip.to.min(to);
+            clip.let_last_picture_last(&self.tracks);
+        }
+        let wanted = |clip: &Clip| clip.from < clip.to;
+        let mut number = 0;
+        self.clips.retain(|clip| {
+            number += 1;
+            number <= kept.clips || wanted(clip)
+        });
+        Ok(())
+    }
+
+    /// How much there is.
+    fn so_far(&self) -> SoFar {
+        SoFar {
+            clips: self.clips.len(),
+            files: self.files.len(),
+            frames: self.frames,
+        }
+    }
+
+    /// Forgets all clips since.
+    fn forget(&mut self, kept: &SoFar) {
+        self.clips.truncate(kept.clips);
+        self.files.truncate(kept.files);
+        self.frames = kept.frames;
+    }
+
+    /// Whether decoding cannot begin early enough for the first moment wanted, and a segment before
+    /// the first one could help.
+    fn begins_too_late(&self, kept: &SoFar, from: UtcNs) -> bool {
+        self.clips.get(kept.clips).is_some_and(|clip| {
+            let first = clip.spans.first();
+            clip.from <= from && first.is_none_or(|(start, _)| *start - from > TOLERANCE_NS)
+        })
+    }
+
+    /// Appends what was chosen; returns what of it cannot be used, and why.
+    fn append_all(&mut self, cache: &FrameCache, best: Best) -> Result<Vec<Unusable>, CutError> {
+        let mut unusable = Vec::new();
         let mut is_broken = true;
         let pieces = best.pieces.len();
         for (number, piece) in best.pieces.into_iter().enumerate() {
@@ -138,43 +257,34 @@ impl Footage {
             };
             match cache.frames(&segment) {
                 Ok(indexed) => {
-                    if !joins || is_broken || self.ends_before(from, &indexed.frames) {
+                    let is_new = !joins || is_broken || self.leans_on_another(&indexed.frames);
+                    if is_new || self.ends_before(from, &indexed.frames) {
                         self.clips.push(Clip {
                             from,
                             ..Clip::default()
                         });
                     }
-                    let nominal_end = segment.end();
-                    self.append(&indexed, to, nominal_end, pieces - number)?;
+                    let promise = Promise::of(&segment, indexed.frames.is_whole);
+                    let left = pieces - number;
+                    self.append(&indexed, promise, (from, to), left)?;
                     is_broken = false;
                 }
                 Err(error) => {
-                    unreadable.push((from, to, error.to_string()));
+                    unusable.push((from, to, error.to_string()));
                     is_broken = true;
                 }
             }
         }
-        self.find_holes(first, from, to, &unreadable);
-        for clip in self.clips.get_mut(first..).unwrap_or_default() {
-            clip.from = clip.from.max(from);
-            clip.to = clip.to.min(to);
-        }
-        let wanted = |clip: &Clip| clip.from < clip.to;
-        let mut number = 0;
-        self.clips.retain(|clip| {
-            number += 1;
-            number <= first || wanted(clip)
-        });
-        Ok(())
+        Ok(unusable)
     }
 
-    /// Appends a segment to the last clip, which is to be used up to `to`. With it, `left` are still
+    /// Appends a segment to the last clip, which is to be used between two moments. With it, `left` are still
     /// to come.
     fn append(
         &mut self,
         indexed: &Indexed,
-        to: UtcNs,
-        nominal_end: UtcNs,
+        promise: Promise,
+        (from, to): (UtcNs, UtcNs),
         left: usize,
     ) -> Result<(), CutError> {
         let file = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
@@ -184,26 +294,31 @@ impl Footage {
                 self.skipped.push(skipped.clone());
             }
         }
-        let segment = &indexed.frames;
+        let frames = &indexed.frames;
         let Some(clip) = self.clips.last_mut() else {
             return Ok(());
         };
         clip.to = to;
-        if clip.spans.is_empty() {
-            clip.zero = segment.tracks.first().map_or(to, zero_of);
+        if !clip.has_zero {
+            clip.has_zero = true;
+            clip.zero = frames.tracks.first().map_or(to, zero_of);
         }
-        let is_decodable = !clip.spans.is_empty() && follows(clip.last_mark, segment.mark);
-        clip.last_mark = segment.mark;
+        let follows = !clip.spans.is_empty() && follows(clip.last_mark, frames.mark);
+        clip.last_mark = frames.mark;
         let mut numbers = Numbers::default();
-        for (at, track) in segment.tracks.iter().enumerate() {
+        for (at, track) in frames.tracks.iter().enumerate() {
             let number = numbers.next(&mut self.tracks, track);
             let Some(format) = self.tracks.get_mut(number) else {
                 continue;
             };
-            let stretch = Stretch::new(segment, at, format, (clip.zero, file), is_decodable);
+            let stretch = Stretch::new(frames, at, format, (clip.zero, file), follows);
             if at == 0 {
-                let frames = stretch.frames();
-                let span = span(frames, format.timescale, nominal_end, to);
+                let span = promise.span(stretch.frames(), format.timescale, to);
+                if track.is_video && span.is_none_or(|(start, _)| start - from > TOLERANCE_NS) {
+                    let begins = span.map_or(to, |(start, _)| start);
+                    clip.undecodable
+                        .push((from, begins, CANNOT_BEGIN.to_owned()));
+                }
                 clip.spans.extend(span);
             }
             self.frames += stretch.most();
@@ -219,6 +334,14 @@ impl Footage {
         Ok(())
     }
 
+    /// Whether a segment begins with pictures that refer to others, which are not the last clip's.
+    fn leans_on_another(&self, segment: &SegmentFrames) -> bool {
+        let first = segment.tracks.first().filter(|track| track.is_video);
+        let first = first.and_then(|track| track.frames.first());
+        let mark = self.clips.last().and_then(|clip| clip.last_mark);
+        first.is_some_and(|first| !first.kind.is_entry()) && !follows(mark, segment.mark)
+    }
+
     /// Whether the last segment has less than its name promises, so that the next one, which begins
     /// at `from`, does not follow on it. What is shown last of an open GOP before a segment's
     /// keyframe is in the segment.
@@ -231,15 +354,9 @@ impl Footage {
     }
 
     /// Notes what of `[from, to)` no frame of the clips from `first` on covers.
-    fn find_holes(
-        &mut self,
-        first: usize,
-        from: UtcNs,
-        to: UtcNs,
-        unreadable: &[(UtcNs, UtcNs, String)],
-    ) {
+    fn find_holes(&mut self, first: usize, from: UtcNs, to: UtcNs, unreadable: &[Unusable]) {
         let reason = |hole: (UtcNs, UtcNs)| {
-            let touches = |(from, to, _): &&(UtcNs, UtcNs, String)| *from < hole.1 && hole.0 < *to;
+            let touches = |(from, to, _): &&Unusable| *from < hole.1 && hole.0 < *to;
             unreadable
                 .iter()
                 .find(touches)
@@ -309,32 +426,6 @@ fn follows(before: Option<SegmentMark>, mark: Option<SegmentMark>) -> bool {
     }
 }
 
-/// From the first frame shown to the end of the last, as far as it is to be used. Nothing says how
-/// long the last frame lasts but the segment's name.
-fn span(
-    frames: impl Iterator<Item = Frame>,
-    timescale: u32,
-    nominal_end: UtcNs,
-    to: UtcNs,
-) -> Option<(UtcNs, UtcNs)> {
-    let ends = frames.fold(None, |ends: Option<(UtcNs, Frame)>, frame| {
-        Some(ends.map_or((frame.utc, frame), |(start, last)| {
-            let last = if frame.utc >= last.utc { frame } else { last };
-            (start.min(frame.utc), last)
-        }))
-    });
-    let (start, last) = ends?;
-    let end = last.utc + ticks_ns(last.duration.into(), timescale);
-    // A name may promise what a crash took; a frame or so it may know better.
-    let reach = end + ticks_ns(last.duration.into(), timescale).max(TOLERANCE_NS);
-    let end = if nominal_end <= reach {
-        end.max(nominal_end)
-    } else {
-        end
-    };
-    Some((start, end.min(to.max(start))))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -369,6 +460,7 @@ mod tests {
             frames: Arc::new(SegmentFrames {
                 mark: None,
                 tracks: vec![track],
+                is_whole: true,
             }),
             skipped: Arc::from([]),
         }
@@ -382,11 +474,15 @@ mod tests {
             frames: MOST_FRAMES - 40,
             ..Footage::default()
         };
-        let end = UtcNs(SECOND_NS);
+        let range = (UtcNs(0), UtcNs(SECOND_NS));
+        let promise = Promise {
+            end: range.1,
+            is_kept: true,
+        };
         footage
-            .append(&segment(), end, end, 1)
+            .append(&segment(), promise, range, 1)
             .expect("25 more fit");
-        let refused = footage.append(&segment(), end, end, 1);
+        let refused = footage.append(&segment(), promise, range, 1);
         assert!(matches!(refused, Err(CutError::TooLong { .. })));
     }
 }

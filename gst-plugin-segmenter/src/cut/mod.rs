@@ -25,6 +25,7 @@ pub mod reader;
 mod recipes;
 pub mod request;
 pub mod sound;
+mod span;
 pub(crate) mod stretch;
 pub mod transport;
 

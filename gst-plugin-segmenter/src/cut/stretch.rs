@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::footage::TrackFormat;
-use crate::media::{Frame, FrameKind, FrameTrack, SegmentFrames};
+use crate::media::{Frame, FrameTrack, SegmentFrames, beginning};
 use crate::utc::UtcNs;
 
 /// One track of one segment.
@@ -23,7 +23,9 @@ pub struct Stretch {
     shift: i64,
     /// For each of the segment's descriptions the number of the cut's.
     descriptions: Vec<u16>,
-    /// What is shown before this leans on what is not there: nothing can decode it.
+    /// Frames before this one lean on what is not there.
+    skip: usize,
+    /// And what is shown before this does: nothing can decode it.
     decodable: Option<i64>,
 }
 
@@ -40,14 +42,21 @@ impl Stretch {
         let held = segment.tracks.get(track);
         let entries = held.map_or(&[][..], |held| &held.descriptions);
         let descriptions = entries.iter();
-        let first = held.and_then(|held| held.frames.first());
-        let open = first.filter(|first| matches!(first.kind, FrameKind::OpenGop | FrameKind::Cra));
+        let frames = held.map_or(&[][..], |held| &held.frames);
+        let leans = !follows && held.is_some_and(|held| held.is_video);
+        let may_begin = |frame: &Frame| beginning::may_be_at(frame.kind);
+        let skip = match leans {
+            true => frames.iter().position(may_begin).unwrap_or(frames.len()),
+            false => 0,
+        };
+        let open = frames.get(skip).filter(|_| leans);
         Self {
             descriptions: descriptions
                 .map(|entry| number_of(&mut format.descriptions, entry))
                 .collect(),
             shift: ns_ticks(held.map_or(zero, zero_of) - zero, format.timescale),
-            decodable: open.filter(|_| !follows).map(|open| open.pts),
+            skip,
+            decodable: open.map(|first| first.pts),
             timescale: format.timescale,
             segment: Arc::clone(segment),
             track,
@@ -61,6 +70,7 @@ impl Stretch {
         let from = track.map_or(1, |track| track.timescale);
         let scale = move |ticks: i64| rescale(ticks, from, self.timescale);
         let frames = track.map_or(&[][..], |track| &track.frames);
+        let frames = frames.get(self.skip..).unwrap_or_default();
         let is_decodable = |frame: &&Frame| self.decodable.is_none_or(|first| frame.pts >= first);
         frames.iter().filter(is_decodable).map(move |frame| Frame {
             pts: scale(frame.pts).saturating_add(self.shift),
@@ -75,7 +85,7 @@ impl Stretch {
     /// As many frames as there are, or a few more.
     pub fn most(&self) -> usize {
         let track = self.segment.tracks.get(self.track);
-        track.map_or(0, |track| track.frames.len())
+        track.map_or(0, |track| track.frames.len().saturating_sub(self.skip))
     }
 
     fn description(&self, of_segment: u16) -> u16 {

@@ -16,6 +16,8 @@ pub struct SegmentFrames {
     pub mark: Option<SegmentMark>,
     /// Pictures first, then sound, each in the order of the container.
     pub tracks: Vec<FrameTrack>,
+    /// The file ends where its container does: nothing is cut off.
+    pub is_whole: bool,
 }
 
 /// One track of a segment.
@@ -39,7 +41,8 @@ pub struct Frame {
     pub pts: i64,
     /// Decoding time likewise; never decreases.
     pub dts: i64,
-    /// Ticks for which it is shown, as far as is known (until the next is decoded).
+    /// Ticks until the next is decoded; of the last of a segment what the stream usually takes, of
+    /// sound what it holds.
     pub duration: u32,
     /// Bytes of the sample, in the form of MP4.
     pub bytes: u32,
@@ -66,6 +69,15 @@ pub enum FrameKind {
     OpenGop,
     /// An H.265 CRA picture (H.265 §3.29): likewise; what is shown before it are RASL pictures.
     Cra,
+    /// A recovery point that takes a while (H.264 §D.2.8, intra refresh): decoding from here, what
+    /// is shown is right once so many frames that others refer to are decoded.
+    Gradual {
+        /// How many.
+        frames: u16,
+    },
+    /// A picture that refers to nothing, though later ones may refer to what is before it. Decoding
+    /// begins here only where a stream has nothing better.
+    Intra,
     /// Any other frame.
     Delta {
         /// No frame refers to it (`nal_ref_idc` 0, `sample_is_depended_on` 2), where that is known.
@@ -74,9 +86,9 @@ pub enum FrameKind {
 }
 
 impl FrameKind {
-    /// Decoding can start here.
+    /// Decoding can start here, and what is shown from here on is right.
     pub fn is_entry(self) -> bool {
-        !matches!(self, Self::Delta { .. })
+        matches!(self, Self::Sync | Self::OpenGop | Self::Cra)
     }
 }
 
@@ -99,6 +111,16 @@ pub fn sort_by_showing<T>(decoded: &mut [T], pts: impl Fn(&T) -> i64) {
             if next - at > MOST_REORDERED {
                 return decoded.sort_by_key(pts);
             }
+        }
+    }
+}
+
+/// Each frame lasts until the next is decoded; the last keeps what it has.
+pub fn last_until_next(frames: &mut [Frame]) {
+    for index in 1..frames.len() {
+        if let Some([frame, next]) = frames.get_mut(index - 1..=index) {
+            let ticks = next.dts.saturating_sub(frame.dts);
+            frame.duration = u32::try_from(ticks).unwrap_or(u32::MAX);
         }
     }
 }

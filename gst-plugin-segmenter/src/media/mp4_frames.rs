@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The frames of a fragmented MP4 segment.
 //!
-//! Boxes say where samples are, when they are shown, and whether decoding can start at one; not
-//! whether a keyframe is an IDR or opens a GOP that leans on the one before. For that the first
-//! NAL units of keyframes are read, a few hundred bytes each. Nothing else of the media is.
+//! Boxes say where samples are and when they are shown; of whether decoding can start at one they
+//! repeat what somebody thought. So the first NAL units of keyframes are read, a few hundred bytes
+//! each ([`super::pictures`]), and those of all pictures where keyframes are so few that the stream
+//! may refresh its pictures bit by bit. Nothing else of the media is read.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use super::frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames};
+use super::beginning;
+use super::frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames, last_until_next};
 use super::index::{Index, IndexSample, IndexTrack};
-use super::nal::{self, Sets, h264, h265};
+use super::nal::{self, Sets};
+use super::pictures::{Coding, Head, KnownSets};
 use super::scan::nanoseconds;
 use crate::utc::UtcNs;
 
 /// What one system call reads: the boxes of a chunk are mostly smaller.
 const BLOCK_BYTES: usize = 8 << 10;
-/// How much of a keyframe is looked at to find its first slice; encoders' messages stand before it.
+/// With more pictures than this from one entry to the next, those between are looked at as well.
+const FAR_APART: usize = 300;
+/// How much of a picture is looked at to find its first slice; encoders' messages stand before it.
 const LOOK_BYTES: usize = 4 << 10;
 
 /// Reads the frames of a segment. Where it says no UTC itself, its first frame is at `start`.
@@ -26,6 +31,7 @@ const LOOK_BYTES: usize = 4 << 10;
 /// If reading fails, or the segment has more samples than are believed.
 pub fn mp4_frames(file: &File, start: UtcNs) -> io::Result<SegmentFrames> {
     let index = Index::read(Blocks::new(file)?)?;
+    let is_whole = index.whole_bytes == file.metadata()?.len();
     let first = first_shown_ns(&index);
     let mut tracks: Vec<FrameTrack> = Vec::with_capacity(index.tracks.len());
     for track in &index.tracks {
@@ -36,6 +42,7 @@ pub fn mp4_frames(file: &File, start: UtcNs) -> io::Result<SegmentFrames> {
     Ok(SegmentFrames {
         mark: index.mark,
         tracks,
+        is_whole,
     })
 }
 
@@ -63,7 +70,8 @@ fn presentation_ns(track: &IndexTrack, pts: i64) -> i64 {
 }
 
 fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<FrameTrack> {
-    let keyframes = Keyframes::of(track);
+    let mut keyframes = Keyframes::of(track);
+    let looks_at_all = keyframes.is_some() && are_far_apart(&track.samples);
     let hidden = i64::try_from(track.edit_offset).unwrap_or(i64::MAX);
     let mut frames = Vec::with_capacity(track.samples.len());
     for sample in &track.samples {
@@ -71,17 +79,13 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
         if !track.is_video && pts.saturating_add(sample.duration.into()) <= 0 {
             continue;
         }
-        let kind = match (sample.sync, keyframes.as_ref()) {
-            (false, _) => FrameKind::Delta {
+        let kind = match keyframes.as_mut() {
+            None if sample.sync => FrameKind::Sync,
+            Some(keyframes) if sample.sync || looks_at_all => keyframes.kind(file, sample)?,
+            _ => FrameKind::Delta {
                 is_disposable: false,
             },
-            (true, None) => FrameKind::Sync,
-            (true, Some(keyframes)) => keyframes.kind(file, sample)?,
         };
-        // What comes before the first keyframe, nothing decodes.
-        if frames.is_empty() && !kind.is_entry() {
-            continue;
-        }
         frames.push(Frame {
             pts,
             dts: sample.dts.saturating_sub(hidden),
@@ -98,6 +102,10 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
             },
         });
     }
+    if track.is_video {
+        beginning::make_do_with_intra(&mut frames);
+        last_until_next(&mut frames);
+    }
     Ok(FrameTrack {
         is_video: track.is_video,
         timescale: track.timescale,
@@ -106,9 +114,17 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
     })
 }
 
-/// Tells keyframes of H.264 and H.265 apart.
+/// Whether there are many samples between one that is marked as an entry and the next.
+fn are_far_apart(samples: &[IndexSample]) -> bool {
+    let mut between = samples.split(|sample| sample.sync);
+    samples.first().is_some_and(|first| !first.sync)
+        || between.any(|between| between.len() > FAR_APART)
+}
+
+/// Tells pictures of H.264 and H.265 apart.
 struct Keyframes {
-    is_h265: bool,
+    coding: Coding,
+    known: KnownSets,
     length_bytes: usize,
 }
 
@@ -116,48 +132,45 @@ impl Keyframes {
     /// `None` for codecs whose keyframes are all alike.
     fn of(track: &IndexTrack) -> Option<Self> {
         let (kind, record) = track.configuration()?;
-        let (is_h265, sets) = match &kind {
-            b"avcC" => (false, Sets::from_avcc(record)?),
-            b"hvcC" => (true, Sets::from_hvcc(record)?),
+        let (coding, sets) = match &kind {
+            b"avcC" => (Coding::H264, Sets::from_avcc(record)?),
+            b"hvcC" => (Coding::H265, Sets::from_hvcc(record)?),
             _ => return None,
         };
-        Some(Self {
-            is_h265,
-            length_bytes: sets.length_bytes,
-        })
+        Some(Self::new(coding, &sets))
     }
 
-    fn kind(&self, file: &File, sample: &IndexSample) -> io::Result<FrameKind> {
+    fn new(coding: Coding, sets: &Sets) -> Self {
+        let mut known = KnownSets::default();
+        coding.learn(sets, &mut known);
+        Self {
+            coding,
+            known,
+            length_bytes: sets.length_bytes,
+        }
+    }
+
+    fn kind(&mut self, file: &File, sample: &IndexSample) -> io::Result<FrameKind> {
         let mut bytes = [0; LOOK_BYTES];
         let wanted = usize::try_from(sample.bytes).map_or(LOOK_BYTES, |all| all.min(LOOK_BYTES));
         let start = bytes.get_mut(..wanted).unwrap_or_default();
         file.read_exact_at(start, sample.offset)?;
-        Ok(self.kind_of(start))
+        Ok(self.kind_of(start, sample.sync))
     }
 
-    /// By the type of the first slice. A sample that starts with more than is looked at is taken
-    /// for what most keyframes are.
-    fn kind_of(&self, start: &[u8]) -> FrameKind {
-        let delta = FrameKind::Delta {
-            is_disposable: false,
-        };
-        let mut units = nal::in_sample_so_far(start, self.length_bytes);
-        let kind = if self.is_h265 {
-            units.find_map(|unit| match h265::kind(unit) {
-                h265::CRA => Some(FrameKind::Cra),
-                kind if (h265::BLA_W_LP..h265::CRA).contains(&kind) => Some(FrameKind::Sync),
-                kind if kind < h265::VPS => Some(delta),
-                _ => None,
-            })
-        } else {
-            units.find_map(|unit| match h264::kind(unit) {
-                h264::IDR => Some(FrameKind::Sync),
-                h264::SLICE if h264::is_intra(unit) => Some(FrameKind::OpenGop),
-                h264::SLICE => Some(delta),
-                _ => None,
-            })
-        };
-        kind.unwrap_or(FrameKind::Sync)
+    /// By its slices, as far as they are looked at. A sample that starts with more than that is
+    /// taken for what most keyframes are, if it is marked as one.
+    fn kind_of(&mut self, start: &[u8], is_marked: bool) -> FrameKind {
+        let mut head = Head::default();
+        for unit in nal::in_sample_so_far(start, self.length_bytes) {
+            head.add(self.coding.read(unit, &mut self.known));
+        }
+        head.kind().unwrap_or(match is_marked {
+            true => FrameKind::Sync,
+            false => FrameKind::Delta {
+                is_disposable: false,
+            },
+        })
     }
 }
 
@@ -223,28 +236,35 @@ mod tests {
 
     #[test]
     fn the_first_slice_tells_what_a_keyframe_is() {
-        let h264 = Keyframes {
-            is_h265: false,
+        let sets = Sets {
             length_bytes: 4,
+            ..Sets::default()
         };
-        let sei_then = |slice: u8, start: u8| [0, 0, 0, 2, 0x06, 5, 0, 0, 0, 9, slice, start];
-        assert_eq!(h264.kind_of(&sei_then(0x65, 0)), FrameKind::Sync);
-        assert_eq!(h264.kind_of(&sei_then(0x61, 0x88)), FrameKind::OpenGop);
+        let mut h264 = Keyframes::new(Coding::H264, &sets);
+        // Messages: a recovery point after no frame, after three, or something else.
+        let after = |message: [u8; 4], slice: u8, start: u8| {
+            let [kind, bytes, payload, stop] = message;
+            [
+                0, 0, 0, 5, 0x06, kind, bytes, payload, stop, 0, 0, 0, 9, slice, start, 0xff,
+            ]
+        };
+        let [now, in_three, other] = [[6, 1, 0xc0, 0x80], [6, 1, 0x24, 0x80], [5, 1, 7, 0x80]];
+        let gradual = FrameKind::Gradual { frames: 3 };
         let delta = FrameKind::Delta {
             is_disposable: false,
         };
-        assert_eq!(
-            h264.kind_of(&sei_then(0x61, 0x98)),
-            delta,
-            "marked, and a P picture"
-        );
-        assert_eq!(h264.kind_of(&[]), FrameKind::Sync);
-        let keyframes = Keyframes {
-            is_h265: true,
-            length_bytes: 4,
-        };
-        let slice = |kind: u8| [0, 0, 0, 2, 40 << 1, 1, 0, 0, 0, 9, kind << 1, 1];
-        assert_eq!(keyframes.kind_of(&slice(h265::CRA)), FrameKind::Cra);
-        assert_eq!(keyframes.kind_of(&slice(h265::IDR_N_LP)), FrameKind::Sync);
+        let mut kind = |sample: &[u8]| h264.kind_of(sample, true);
+        // first_mb_in_slice 0, slice_type 7 (I) or 5 (P), picture parameter set 0.
+        let [intra, inter] = [0b1000_1000, 0b1001_1010];
+        assert_eq!(kind(&after(other, 0x65, intra)), FrameKind::Sync);
+        assert_eq!(kind(&after(now, 0x61, intra)), FrameKind::OpenGop);
+        assert_eq!(kind(&after(in_three, 0x61, inter)), gradual);
+        assert_eq!(kind(&after(other, 0x61, inter)), delta, "whoever marked it");
+        assert_eq!(kind(&after(other, 0x61, intra)), FrameKind::Intra);
+        assert_eq!(kind(&[]), FrameKind::Sync);
+        let mut keyframes = Keyframes::new(Coding::H265, &sets);
+        let slice = |kind: u8| [0, 0, 0, 2, 40 << 1, 1, 0, 0, 0, 9, kind << 1, 1, 0xff];
+        assert_eq!(keyframes.kind_of(&slice(21), true), FrameKind::Cra);
+        assert_eq!(keyframes.kind_of(&slice(20), true), FrameKind::Sync);
     }
 }

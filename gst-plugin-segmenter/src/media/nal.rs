@@ -72,24 +72,6 @@ pub mod h264 {
     pub fn is_reference(unit: &[u8]) -> bool {
         unit.first().is_some_and(|first| first & 0x60 != 0)
     }
-    /// Whether a slice is of type I (§7.4.3, table 7-6), for which two numbers stand.
-    pub fn is_intra(slice: &[u8]) -> bool {
-        let start = slice.get(1..).unwrap_or_default();
-        let header =
-            super::super::bits::without_emulation_prevention(start.get(..16).unwrap_or(start));
-        let mut bits = super::super::bits::Bits::new(&header);
-        let slice_type = bits.ue().and_then(|_first_macroblock| bits.ue());
-        matches!(slice_type, Some(2 | 7))
-    }
-    /// Whether a sample marked as a keyframe is one: GStreamer 1.22's h264parse also marks the
-    /// picture after a recovery point. A sample in which no slice is found is believed.
-    pub fn is_keyframe(sample: &[u8], length_bytes: usize) -> bool {
-        let mut slices = super::in_sample_so_far(sample, length_bytes)
-            .filter(|unit| matches!(kind(unit), SLICE | IDR));
-        slices
-            .next()
-            .is_none_or(|slice| kind(slice) == IDR || is_intra(slice))
-    }
     /// Slice of a picture that is no IDR.
     pub const SLICE: u8 = 1;
     /// Slice of an IDR picture.
@@ -253,23 +235,6 @@ mod tests {
         assert!(!push(&mut Vec::new(), &[0; 256], 1));
         assert_eq!(in_sample(&[0, 0, 0, 9, 1], 4).count(), 0);
         assert_eq!(in_sample(&[1, 2, 3], 0).count(), 0);
-    }
-
-    #[test]
-    fn a_keyframe_of_h264_is_an_idr_picture_or_one_of_intra_slices() {
-        // first_mb_in_slice 0 is the bit 1; slice_type 7 is 0001000, 5 is 00110.
-        let sample = |slice: &[u8]| {
-            let mut sample = Vec::new();
-            push(&mut sample, &[6, 5, 1, 0, 0x80], 4);
-            push(&mut sample, slice, 4);
-            sample
-        };
-        assert!(h264::is_keyframe(&sample(&[0x65, 0b1001_1000]), 4));
-        assert!(h264::is_keyframe(&sample(&[0x61, 0b1000_1000]), 4));
-        assert!(!h264::is_keyframe(&sample(&[0x61, 0b1001_1000]), 4));
-        let cut_off = &sample(&[0x61, 0b1001_1000, 1, 2, 3])[..15];
-        assert!(!h264::is_keyframe(cut_off, 4));
-        assert!(h264::is_keyframe(&[], 4));
     }
 
     #[test]

@@ -13,5 +13,6 @@ mod joined;
 mod starting;
 mod support;
 mod time_sources;
+mod torn_pictures;
 mod tracks;
 mod wrong_clocks;

@@ -10,10 +10,10 @@ use gst::subclass::prelude::*;
 
 use super::super::caps;
 use super::super::incoming::{incoming, running_ns};
-use super::super::recorder::Recorder;
+use super::super::recorder::{Now, Recorder};
 use super::super::settings::Container;
 use super::super::upstream::Upstream;
-use super::{ArchiveSink, CAT, State, lock, monotonic_ns};
+use super::{ArchiveSink, CAT, State, lock};
 
 impl ArchiveSink {
     pub(super) fn chain(
@@ -95,12 +95,13 @@ impl ArchiveSink {
     fn set_caps(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> bool {
         let upstream = Upstream::of(pad);
         gst::debug!(CAT, obj = pad, "{upstream:?}");
+        let now = self.now();
         let mut state = lock(&self.state);
         let id = state.pad(pad).map(|pad| pad.id);
         let Some((id, recorder)) = id.zip(state.recorder.as_mut()) else {
             return false;
         };
-        let result = recorder.set_caps(id, &caps.to_owned());
+        let result = recorder.set_caps(id, &caps.to_owned(), now);
         recorder.set_source(id, upstream);
         let notices = state.notices();
         drop(state);
@@ -136,6 +137,7 @@ impl ArchiveSink {
 
     fn gap(&self, pad: &gst::Pad, gap: &gst::event::Gap) {
         let (start, duration) = gap.get();
+        let now = self.now();
         let mut state = lock(&self.state);
         let Some(sink_pad) = state.pad(pad) else {
             return;
@@ -147,7 +149,7 @@ impl ArchiveSink {
             .and_then(|segment| running_ns(segment, Some(end)));
         let id = sink_pad.id;
         if let Some((end_ns, recorder)) = end_ns.zip(state.recorder.as_mut()) {
-            recorder.gap(id, end_ns, monotonic_ns());
+            recorder.gap(id, end_ns, now);
         }
         let notices = state.notices();
         drop(state);
@@ -155,6 +157,7 @@ impl ArchiveSink {
     }
 
     fn end(&self, pad: &gst::Pad, seqnum: gst::Seqnum) {
+        let now = self.now();
         let mut state = lock(&self.state);
         let Some(sink_pad) = state.pad(pad) else {
             return;
@@ -162,19 +165,20 @@ impl ArchiveSink {
         sink_pad.ended = true;
         let id = sink_pad.id;
         if let Some(recorder) = state.recorder.as_mut() {
-            recorder.end(id, monotonic_ns());
+            recorder.end(id, now);
         }
-        self.finish_if_all_ended(state, seqnum);
+        self.finish_if_all_ended(state, seqnum, now);
     }
 
     pub(super) fn finish_if_all_ended(
         &self,
         mut state: MutexGuard<'_, State>,
         seqnum: gst::Seqnum,
+        now: Now,
     ) {
         let finishes = state.finishes();
         if finishes && let Some(recorder) = state.recorder.as_mut() {
-            recorder.finish(monotonic_ns());
+            recorder.finish(now);
         }
         let notices = state.notices();
         drop(state);

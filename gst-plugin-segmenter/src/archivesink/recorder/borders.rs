@@ -2,6 +2,7 @@
 //! Where one segment ends and the next begins: which stream decides, which frame it is, what the
 //! new segment holds, and what the one before it is called.
 
+use crate::archive::Kind as SegmentKind;
 use crate::media::{SegmentMark, TimeSource as MarkSource};
 use crate::utc::{HOUR_NS, UtcNs};
 
@@ -12,6 +13,9 @@ use super::super::settings::Container;
 use super::super::stream::Stream;
 use super::super::timeline::{Source, Timeline};
 use super::{Current, Recorder};
+
+/// How much longer an hour's segment is for the sake of a better place to end it at.
+const LATE_NS: i64 = 60_000_000_000;
 
 impl Recorder {
     /// Sound past the wanted end of the segment, and past its pictures so far, may belong to the
@@ -47,11 +51,17 @@ impl Recorder {
             return false;
         };
         let Some(current) = self.current.filter(|_| self.output.recording()) else {
-            return frame.sync;
+            return frame.sync || (stream.makes_do && frame.is_makeshift);
         };
-        if !frame.sync {
+        let is_border = frame.sync || (stream.makes_do && frame.is_makeshift);
+        if !is_border {
             // A stream without keyframes (intra refresh) must end a segment somewhere.
-            return UtcNs(frame.stamps.pts_ns) - current.start >= HOUR_NS;
+            let lasts_ns = UtcNs(frame.stamps.pts_ns) - current.start;
+            let most_ns = match frame.is_makeshift {
+                true => HOUR_NS,
+                false => HOUR_NS + LATE_NS,
+            };
+            return lasts_ns >= most_ns;
         }
         let pictures_come = stream.kind == Kind::Video && current.pictures_end.is_none();
         let waits = |stream: &Stream| stream.changed && stream.live();
@@ -97,8 +107,13 @@ impl Recorder {
             stream.included = tracks.iter().any(|track| track.stream == id);
             stream.changed = false;
         }
+        let leads_with_pictures = tracks.iter().any(|track| track.kind == Kind::Video);
         let plan = Plan {
             mark,
+            kind: match frame.sync || !leads_with_pictures {
+                true => SegmentKind::Full,
+                false => SegmentKind::Suspect,
+            },
             jump_ns,
             tracks,
         };

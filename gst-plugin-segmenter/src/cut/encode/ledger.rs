@@ -21,8 +21,9 @@ pub struct Ledger {
     timescale: u32,
     /// Presentation time of the first frame.
     origin: Option<i64>,
-    /// Presentation time of the latest frame from which decoding could start.
-    entry: i64,
+    /// Presentation time of the latest frame from which decoding could start; without one, pictures
+    /// become right only by and by, and those wanted are the ones that are.
+    entry: Option<i64>,
     /// What the decoder has, by the time under which it travels.
     decoding: BTreeMap<u64, Fed>,
     /// What the encoder has, in the order in which it got it.
@@ -33,7 +34,7 @@ pub struct Ledger {
 struct Fed {
     pts: i64,
     keep: bool,
-    /// Shown before the frame at which decoding started, so that it may refer to frames before.
+    /// Shown before the frame at which decoding could start, so that it may refer to frames before.
     is_leading: bool,
 }
 
@@ -42,7 +43,7 @@ impl Ledger {
         Self {
             timescale,
             origin: None,
-            entry: 0,
+            entry: None,
             decoding: BTreeMap::new(),
             encoding: VecDeque::new(),
         }
@@ -62,12 +63,12 @@ impl Ledger {
             .find(|time_ns| !self.decoding.contains_key(time_ns))
             .ok_or(EncodeError::Time(moment))?;
         if is_entry {
-            self.entry = pts;
+            self.entry = Some(pts);
         }
         let fed = Fed {
             pts,
             keep,
-            is_leading: pts < self.entry,
+            is_leading: self.entry.is_none_or(|entry| pts < entry),
         };
         self.decoding.insert(time_ns, fed);
         let decoding_ns = self.time_ns(dts).map_or(time_ns, |dts| dts.min(time_ns));

@@ -20,7 +20,7 @@
 mod smart;
 
 use crate::cut::Type;
-use crate::media::{Frame, FrameKind, sort_by_showing};
+use crate::media::{Frame, FrameKind, beginning, sort_by_showing};
 use crate::utc::UtcNs;
 
 /// What can be done to start copying at a keyframe that leans on what was before.
@@ -122,9 +122,9 @@ struct Shot<'a> {
 impl<'a> Shot<'a> {
     fn new(frames: &'a [Frame], from: UtcNs, to: UtcNs) -> Option<Self> {
         // What is before the first keyframe, in either order, cannot be decoded.
-        let entry = frames.iter().position(|frame| frame.kind.is_entry())?;
-        let decodable = frames.get(entry)?.pts;
-        let numbered = frames.iter().zip(0_u32..).skip(entry);
+        let right = beginning::first(frames)?.right;
+        let decodable = frames.get(right)?.pts;
+        let numbered = frames.iter().zip(0_u32..).skip(right);
         let wanted =
             numbered.filter(|(frame, _)| (from..to).contains(&frame.utc) && frame.pts >= decodable);
         let mut shown: Vec<u32> = wanted.map(|(_, number)| number).collect();
@@ -150,14 +150,9 @@ impl<'a> Shot<'a> {
         let Some(last) = self.shown.last().and_then(|last| self.frame(*last)) else {
             return 0;
         };
-        let own_end = last.pts.saturating_add(last.duration.into());
         let later = self.frames.iter().map(|frame| frame.pts);
         let next = later.filter(|pts| *pts > last.pts).min();
-        // A long pause before the next one is not this one's: its own duration says more then.
-        match next {
-            Some(next) if next - last.pts <= 2 * i64::from(last.duration) => next,
-            _ => own_end,
-        }
+        next.unwrap_or(last.pts.saturating_add(last.duration.into()))
     }
 
     /// The last keyframe from which these pictures can be decoded, given in the order of showing:
@@ -166,11 +161,8 @@ impl<'a> Shot<'a> {
     fn decoding_start(&self, numbers: &[u32]) -> u32 {
         let pts = numbers.first().map_or(0, |first| self.pts(*first));
         let earliest = numbers.iter().min().map_or(0, |number| *number as usize);
-        let until = self.frames.get(..=earliest).unwrap_or(self.frames);
-        let start = until
-            .iter()
-            .rposition(|frame| frame.kind.is_entry() && frame.pts <= pts);
-        u32::try_from(start.unwrap_or(0)).unwrap_or(0)
+        let begin = beginning::last_for(self.frames, earliest, pts);
+        begin.map_or(0, |begin| u32::try_from(begin.start).unwrap_or(0))
     }
 
     /// The pictures from keyframe `start` to before `end`, without those that are shown before it.

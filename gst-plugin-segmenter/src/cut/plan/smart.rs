@@ -29,7 +29,7 @@ fn body_start(shot: &Shot<'_>, abilities: Abilities) -> Option<(u32, usize)> {
         shot.frame(**number).is_some_and(|frame| match frame.kind {
             FrameKind::Sync | FrameKind::Cra => true,
             FrameKind::OpenGop => abilities.restarts_open_gop,
-            FrameKind::Delta { .. } => false,
+            FrameKind::Gradual { .. } | FrameKind::Intra | FrameKind::Delta { .. } => false,
         })
     });
     starts.next().map(|(head, number)| (*number, head))

@@ -167,6 +167,7 @@ fn kinds(track: &FrameTrack) -> [usize; 5] {
                 counts[4] += usize::from(is_disposable);
                 3
             }
+            FrameKind::Gradual { .. } | FrameKind::Intra => 3,
         };
         counts[kind] += 1;
     }

@@ -80,7 +80,7 @@ fn a_picture_may_be_spread_over_pes_packets_without_times() {
 }
 
 #[test]
-fn pictures_before_the_first_that_decoding_can_start_at_are_left_out() {
+fn time_counts_from_the_first_picture_that_decoding_can_start_at() {
     let (packets, sets) = pictures();
     let mut mux = Mux::new(&[(VIDEO, H264, &[]), (AUDIO, ADTS, &[])]);
     for (packet, number) in packets.iter().zip(0..).skip(3) {
@@ -90,12 +90,13 @@ fn pictures_before_the_first_that_decoding_can_start_at_are_left_out() {
         mux.pes(AUDIO, Time::Pts(number * FRAME_90K), &sound, true);
     }
     let found = mux.index();
-    has_samples(&mux, &found, &data(&packets[6..]));
+    has_samples(&mux, &found, &data(&packets[3..]));
     let [video, audio] = &found.frames.tracks[..] else {
         panic!("two tracks");
     };
-    assert_eq!((video.frames[0].pts, video.frames[0].utc), (0, ORIGIN));
-    // Sound from before it counts backwards.
+    assert_eq!((video.frames[3].pts, video.frames[3].utc), (0, ORIGIN));
+    // What is before it counts backwards; the segment before may be what it refers to.
+    assert_eq!(video.frames[0].pts, -3 * 3600);
     assert_eq!(audio.frames[0].pts, -3 * 1920);
     assert_eq!(audio.frames[0].utc, ORIGIN - 120_000_000);
 }
@@ -259,7 +260,7 @@ fn a_file_that_is_something_else_says_so() {
     assert!(matches!(error, TsError::NoStreams), "{error}");
     let mux = Mux::new(&[(VIDEO, H264, &[])]);
     let error = ts_frames(&mux.bytes[..], ORIGIN).expect_err("no frames");
-    let wanted = "H.264 on PID 65 has no frame that decoding can start at";
+    let wanted = "H.264 on PID 65 has no whole picture whose parameter sets are there";
     assert!(error.to_string().contains(wanted), "{error}");
 }
 

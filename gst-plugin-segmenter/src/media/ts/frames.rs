@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use super::super::frames::SegmentFrames;
 use super::super::index::MOST_SAMPLES;
+use super::super::pictures;
 use super::audio::Audio;
 use super::gather::{Gather, Step};
 use super::header::Clock;
@@ -13,7 +14,7 @@ use super::packet::{Packet, SYNC};
 use super::packets::Packets;
 use super::psi::{Elementary, Tables};
 use super::video::Video;
-use super::{opus, pictures, sounds};
+use super::{opus, sounds};
 use crate::utc::UtcNs;
 
 /// What a transport stream holds.
@@ -40,6 +41,9 @@ pub enum TsError {
     /// PAT and PMT are missing or damaged.
     #[error("no programme is announced: MPEG-TS needs a PAT and a PMT before its frames")]
     NoStreams,
+    /// It announces pictures, and there is none: what is left is no part of a recording of them.
+    #[error("its video cannot be used: {0}")]
+    NoPictures(String),
     /// None of the streams can be cut.
     #[error("no stream of it can be cut: {0}")]
     NothingToCut(String),
@@ -88,8 +92,12 @@ pub fn ts_frames<R: Read>(reader: R, start: UtcNs) -> Result<TsFrames, TsError> 
         }
     }
     let is_torn = packets.ends_torn();
+    let has_ended = |stream: &Stream| !stream.is_cut() || stream.gather.has_ended();
+    let is_whole = !is_torn && streams.iter().all(has_ended);
     streams.iter_mut().for_each(|stream| stream.end(is_torn));
-    collect(streams, start)
+    let mut found = collect(streams, start)?;
+    found.frames.is_whole = is_whole && found.damaged == 0;
+    Ok(found)
 }
 
 /// A file that is no transport stream has another name by mistake: say so, and what it begins with.
@@ -117,6 +125,9 @@ fn collect(streams: Vec<Stream>, start: UtcNs) -> Result<TsFrames, TsError> {
     for stream in streams {
         result.damaged += stream.gather.damaged;
         if let Some(reason) = stream.reason_to_skip() {
+            if matches!(stream.track, Track::Video(_)) {
+                return Err(TsError::NoPictures(reason));
+            }
             result.skipped.push(reason);
             continue;
         }
@@ -219,6 +230,11 @@ impl Stream {
         }
     }
 
+    /// It is one of those that are cut.
+    fn is_cut(&self) -> bool {
+        !matches!(self.track, Track::Unknown)
+    }
+
     fn frames(&self) -> usize {
         match &self.track {
             Track::Video(video) => video.frames(),
@@ -237,7 +253,7 @@ impl Stream {
                 "{name} on PID {pid} cannot be cut: it has {reason}; {SUITED}"
             )),
             Track::Video(_) if has_none => Some(format!(
-                "{name} on PID {pid} has no frame that decoding can start at"
+                "{name} on PID {pid} has no whole picture whose parameter sets are there"
             )),
             Track::Audio(_) if has_none => {
                 Some(format!("{name} on PID {pid} has not one whole frame"))

@@ -193,6 +193,11 @@ impl Gather {
         }
     }
 
+    /// What came last has ended where the file does.
+    pub fn has_ended(&self) -> bool {
+        self.open.is_none_or(|open| open.has_ended())
+    }
+
     /// What is open, if it is whole.
     pub fn finish(&mut self) -> Option<Gathered<'_>> {
         let open = self.open.take()?;

@@ -17,22 +17,16 @@ mod adts;
 mod audio;
 mod frames;
 mod gather;
-mod h264;
-mod h265;
-mod h265_sps;
 mod header;
 mod mp3;
 mod opus;
 mod packet;
 mod packets;
 mod pes;
-mod pictures;
 mod psi;
 mod sample;
-mod sets;
 mod sounds;
 mod video;
-mod vui;
 
 use std::io::{self, Read, Seek, SeekFrom};
 

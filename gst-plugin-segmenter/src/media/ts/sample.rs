@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::super::frames::{Frame, Place};
+use super::super::pictures::Coding;
 use super::gather::elementary_bytes;
-use super::pictures::Coding;
 
 /// Reads a sample out of its file.
 ///

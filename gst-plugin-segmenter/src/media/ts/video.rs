@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MPL-2.0
 //! The frames of a track of pictures.
 
-use super::super::entry;
-use super::super::frames::{Frame, FrameKind, FrameTrack, Place};
+use super::super::frames::{Frame, FrameKind, FrameTrack, Place, last_until_next};
+use super::super::pictures::{Coding, Head, KnownSets, Picture};
 use super::super::scan::nanoseconds;
+use super::super::{beginning, entry};
 use super::gather::Gathered;
-use super::pictures::{Coding, Picture};
-use super::sets::KnownSets;
+
 use crate::utc::UtcNs;
 
 /// Ticks per second of the times in PES packets, which are the track's too.
@@ -29,6 +29,7 @@ pub struct Video {
 struct Draft {
     frame: Frame,
     temporal_id: u8,
+    head: Head,
     /// The PES packet has a time for it.
     is_timed: bool,
 }
@@ -55,7 +56,7 @@ impl Video {
             let Some(description) = self.description(&picture) else {
                 continue;
             };
-            if self.drafts.is_empty() && !picture.kind.is_entry() {
+            if self.join(gathered, &picture) {
                 continue;
             }
             let Some(frame) = frame(gathered, &picture, description) else {
@@ -64,11 +65,22 @@ impl Video {
             self.drafts.push(Draft {
                 frame,
                 temporal_id: picture.temporal_id,
+                head: picture.head,
                 is_timed,
             });
             is_timed = false;
         }
         true
+    }
+
+    /// Takes in a picture that is more of the one before: its second field, or further slices.
+    fn join(&mut self, gathered: &Gathered<'_>, picture: &Picture) -> bool {
+        let is_first = picture.skip == 0 && !gathered.is_behind_loss;
+        let before = self.drafts.last_mut().filter(|_| is_first);
+        let Some(before) = before.filter(|before| before.head.goes_on(&picture.head)) else {
+            return false;
+        };
+        before.take_in(gathered, picture).is_some()
     }
 
     /// What a picture is decoded with; `None` if the stream has not shown it.
@@ -99,9 +111,13 @@ impl Video {
         self.drafts.len()
     }
 
-    /// When the first frame is shown, in ticks since the first time in the file.
+    /// When the first frame that decoding can start at is shown, or the first of all, in ticks since
+    /// the first time in the file.
     pub fn first_pts(&self) -> Option<i64> {
-        self.drafts.first().map(|draft| draft.frame.pts)
+        let mut drafts = self.drafts.iter();
+        let entry = drafts.find(|draft| draft.frame.kind.is_entry());
+        let first = entry.or(self.drafts.first());
+        first.map(|draft| draft.frame.pts)
     }
 
     /// The track, its times counted from `zero`, which was at `utc`.
@@ -118,6 +134,7 @@ impl Video {
             frame.dts -= zero;
             frame.utc = utc + nanoseconds(frame.pts.into(), TIMESCALE);
         }
+        beginning::make_do_with_intra(&mut frames);
         put_in_order(&mut frames);
         set_durations(&mut frames);
         FrameTrack {
@@ -130,6 +147,28 @@ impl Video {
 }
 
 impl Draft {
+    /// Takes in the rest of its picture, which the next PES packet begins with; `None`, and nothing,
+    /// if it cannot be told where that is.
+    fn take_in(&mut self, gathered: &Gathered<'_>, more: &Picture) -> Option<()> {
+        let Place::Pes {
+            start, skip, take, ..
+        } = self.frame.place
+        else {
+            return None;
+        };
+        let bytes = u32::try_from(more.bytes).ok()?;
+        self.frame.bytes = self.frame.bytes.checked_add(bytes)?;
+        self.frame.place = Place::Pes {
+            start,
+            span: u32::try_from(gathered.end - start).ok()?,
+            skip,
+            take: take.checked_add(u32::try_from(more.take).ok()?)?,
+        };
+        self.head.join(&more.head);
+        self.frame.kind = self.head.kind().unwrap_or(self.frame.kind);
+        Some(())
+    }
+
     /// A frame that its own layer does not refer to may still be wanted by a higher one.
     fn finish(self, highest_temporal_id: u8) -> Frame {
         let mut frame = self.frame;
@@ -200,14 +239,8 @@ fn put_in_order(frames: &mut [Frame]) {
 
 /// Each frame lasts until the next is decoded, the last as long as the one before.
 pub fn set_durations(frames: &mut [Frame]) {
-    let mut last = 0;
-    for index in 1..frames.len() {
-        if let Some([frame, next]) = frames.get_mut(index - 1..=index) {
-            frame.duration = u32::try_from(next.dts - frame.dts).unwrap_or(u32::MAX);
-            last = frame.duration;
-        }
-    }
-    if let Some(frame) = frames.last_mut() {
-        frame.duration = last;
+    last_until_next(frames);
+    if let Some([before, last]) = frames.last_chunk_mut() {
+        last.duration = before.duration;
     }
 }

@@ -6,6 +6,7 @@ pub mod decode;
 #[path = "../../../../tests/src/disk.rs"]
 pub mod disk;
 pub mod feed;
+pub mod fields;
 pub mod readback;
 pub mod rig;
 pub mod time;

@@ -11,6 +11,19 @@ const MOST_BYTES: usize = 1 << 16;
 pub struct KnownSets {
     units: BTreeMap<(u8, u32), Vec<u8>>,
     version: u32,
+    /// How the last slices were written: by version and picture parameter set.
+    syntax: Option<((u32, u32), SliceSyntax)>,
+}
+
+/// What must be known to read the head of an H.264 slice (§7.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceSyntax {
+    /// Bits of `frame_num`.
+    pub frame_number_bits: u32,
+    /// `frame_mbs_only_flag`: no picture is a field.
+    pub is_frames_only: bool,
+    /// `separate_colour_plane_flag`.
+    pub has_separate_planes: bool,
 }
 
 impl KnownSets {
@@ -34,6 +47,21 @@ impl KnownSets {
     pub fn of_kind(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
         let units = self.units.range((kind, 0)..=(kind, u32::MAX));
         units.map(|(_, unit)| unit.as_slice())
+    }
+
+    /// How slices that refer to a picture parameter set are written, as `read` finds it out.
+    pub fn slice_syntax(
+        &mut self,
+        pps_id: u32,
+        read: impl FnOnce(&Self, u32) -> Option<SliceSyntax>,
+    ) -> Option<SliceSyntax> {
+        let key = (self.version, pps_id);
+        if let Some((_, syntax)) = self.syntax.filter(|(held, _)| *held == key) {
+            return Some(syntax);
+        }
+        let syntax = read(self, pps_id)?;
+        self.syntax = Some((key, syntax));
+        Some(syntax)
     }
 
     /// Another number whenever a set has changed.

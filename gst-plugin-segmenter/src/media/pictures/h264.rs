@@ -5,9 +5,9 @@
 use super::super::bits::{Bits, without_emulation_prevention};
 use super::super::format::{Codec, VideoFormat};
 use super::super::nal::{Sets, h264};
-use super::pictures::{Slice, Start, Unit};
-use super::sets::{KnownSets, LENGTH_BYTES, push_sets};
+use super::sets::{KnownSets, LENGTH_BYTES, SliceSyntax, push_sets};
 use super::vui::Vui;
+use super::{Parity, Slice, Start, Unit, sei};
 
 /// NAL unit types that MP4 samples do not hold: parameter sets stand in the record, and delimiters
 /// and filler are of no use there (ISO/IEC 14496-15 §5.3.2, §5.4.2).
@@ -22,14 +22,12 @@ const LEFT_OUT: [u8; 7] = [
 ];
 /// Slice data partition A: a slice's header, with the rest of it in others.
 const PARTITION_A: u8 = 2;
-/// SEI payload type (H.264 table D-1).
-const RECOVERY_POINT: usize = 6;
 /// Slices of I macroblocks only, and of a picture of such slices only (H.264 table 7-6).
 const SLICE_TYPES_I: [u32; 2] = [2, 7];
 /// Profiles whose parameter sets say the format of chroma (H.264 §7.3.2.1.1).
 const PROFILES_WITH_CHROMA: [u8; 13] =
     [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
-/// Enough of a slice for the first three numbers of its header.
+/// Enough of a slice for the first numbers of its header.
 const SLICE_HEAD_BYTES: usize = 20;
 const MOST_SPS_ID: u32 = 31;
 const MOST_PPS_ID: u32 = 255;
@@ -43,19 +41,21 @@ pub fn is_left_out(unit: &[u8]) -> bool {
 pub fn read(unit: &[u8], known: &mut KnownSets) -> Unit {
     match h264::kind(unit) {
         h264::DELIMITER => return Unit::Delimiter,
-        h264::SEI if has_recovery_point(unit) => return Unit::RecoveryPoint,
+        h264::SEI => return recovery_point(unit).map_or(Unit::Other, Unit::RecoveryPoint),
         h264::SPS => {
             if let Some(sps) = Sps::parse(unit).filter(|sps| sps.id <= MOST_SPS_ID) {
                 known.learn(h264::SPS, sps.id, unit);
             }
+            return Unit::Set;
         }
         h264::PPS => {
             if let Some((id, _)) = pps_ids(unit).filter(|(id, _)| *id <= MOST_PPS_ID) {
                 known.learn(h264::PPS, id, unit);
             }
+            return Unit::Set;
         }
         h264::SLICE | h264::IDR | PARTITION_A => {
-            return slice(unit).map_or(Unit::Other, Unit::Slice);
+            return slice(unit, known).map_or(Unit::Other, Unit::Slice);
         }
         _ => {}
     }
@@ -63,12 +63,13 @@ pub fn read(unit: &[u8], known: &mut KnownSets) -> Unit {
 }
 
 /// `slice_header()` (§7.3.3), as far as it matters.
-fn slice(unit: &[u8]) -> Option<Slice> {
+fn slice(unit: &[u8], known: &mut KnownSets) -> Option<Slice> {
     let head = unit.get(..SLICE_HEAD_BYTES).unwrap_or(unit);
     let head = without_emulation_prevention(head);
     let mut bits = Bits::new(head.get(1..)?);
-    bits.ue()?; // first_mb_in_slice
+    let first_macroblock = bits.ue()?;
     let slice_type = bits.ue()?;
+    let pps_id = bits.ue()?;
     let start = if h264::kind(unit) == h264::IDR {
         Start::Sync
     } else if SLICE_TYPES_I.contains(&slice_type) {
@@ -76,41 +77,44 @@ fn slice(unit: &[u8]) -> Option<Slice> {
     } else {
         Start::No
     };
+    // Without its sets, or cut off, it tells nothing more.
+    let (frame_number, field) = known
+        .slice_syntax(pps_id, slice_syntax)
+        .and_then(|syntax| frame_and_field(&mut bits, syntax))
+        .unwrap_or_default();
     Some(Slice {
         start,
+        is_first: first_macroblock == 0,
         is_reference: h264::is_reference(unit),
         temporal_id: 0,
-        pps_id: bits.ue()?,
+        pps_id,
+        frame_number,
+        field,
     })
 }
 
-/// A recovery point SEI message (§D.1.8) from which the very picture is right.
-fn has_recovery_point(unit: &[u8]) -> bool {
-    let held = without_emulation_prevention(unit);
-    let mut rest = held.get(1..).unwrap_or_default();
-    while let Some((kind, bytes, after)) = sei_message(rest) {
-        let Some((payload, next)) = after.split_at_checked(bytes) else {
-            return false;
-        };
-        if kind == RECOVERY_POINT {
-            return Bits::new(payload).ue() == Some(0);
-        }
-        rest = next;
+/// `colour_plane_id` up to `bottom_field_flag`.
+fn frame_and_field(bits: &mut Bits<'_>, syntax: SliceSyntax) -> Option<(u32, Option<Parity>)> {
+    if syntax.has_separate_planes {
+        bits.skip(2)?;
     }
-    false
+    let frame_number = bits.take(syntax.frame_number_bits)?;
+    let field = match !syntax.is_frames_only && bits.flag()? {
+        true => Some(Parity::of(bits.flag()?)),
+        false => None,
+    };
+    Some((frame_number, field))
 }
 
-/// Type and length of a message (§7.3.2.3.1), and what is behind them.
-fn sei_message(bytes: &[u8]) -> Option<(usize, usize, &[u8])> {
-    let (kind, rest) = sei_number(bytes)?;
-    let (length, rest) = sei_number(rest)?;
-    Some((kind, length, rest))
+/// How the slices that refer to a picture parameter set are written.
+fn slice_syntax(known: &KnownSets, pps_id: u32) -> Option<SliceSyntax> {
+    let (_, sps_id) = pps_ids(known.get(h264::PPS, pps_id)?)?;
+    Sps::parse(known.get(h264::SPS, sps_id)?).map(|sps| sps.slices)
 }
 
-fn sei_number(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let full = bytes.iter().position(|byte| *byte != 0xFF)?;
-    let (last, rest) = bytes.get(full..)?.split_first()?;
-    Some((full * 0xFF + usize::from(*last), rest))
+/// The frames after which all is right, of a recovery point SEI message (§D.2.8).
+fn recovery_point(unit: &[u8]) -> Option<u32> {
+    Bits::new(&sei::message(unit, 1, sei::RECOVERY_POINT)?).ue()
 }
 
 /// Ids of a picture parameter set and of the sequence parameter set that it refers to (§7.3.2.2).
@@ -168,6 +172,7 @@ fn record(sets: &Sets, sps: &Sps) -> Option<Vec<u8>> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sps {
     id: u32,
+    slices: SliceSyntax,
     /// `chroma_format_idc` and the bits above 8 of luma and chroma samples.
     chroma: Option<[u8; 3]>,
     /// Of what is shown of a frame.
@@ -183,18 +188,25 @@ impl Sps {
         let profile = bits.byte(8)?;
         bits.skip(8 + 8)?; // constraint flags, level_idc
         let id = bits.ue()?;
+        let mut has_separate_planes = false;
         let chroma = if PROFILES_WITH_CHROMA.contains(&profile) {
-            Some(chroma(&mut bits)?)
+            Some(chroma(&mut bits, &mut has_separate_planes)?)
         } else {
             None
         };
+        let frame_number_bits = bits.ue()?.checked_add(4).filter(|bits| *bits <= 16)?;
         order_of_pictures(&mut bits)?;
         bits.ue()?; // max_num_ref_frames
         bits.skip(1)?; // gaps_in_frame_num_value_allowed_flag
         let format = chroma.map_or(1, |[format, ..]| format);
-        let (width, height) = size(&mut bits, format)?;
+        let (width, height, is_frames_only) = size(&mut bits, format)?;
         Some(Self {
             id,
+            slices: SliceSyntax {
+                frame_number_bits,
+                is_frames_only,
+                has_separate_planes,
+            },
             chroma,
             width,
             height,
@@ -204,13 +216,13 @@ impl Sps {
 }
 
 /// `chroma_format_idc` up to the scaling lists.
-fn chroma(bits: &mut Bits<'_>) -> Option<[u8; 3]> {
+fn chroma(bits: &mut Bits<'_>, has_separate_planes: &mut bool) -> Option<[u8; 3]> {
     let format = u8::try_from(bits.ue()?).ok()?;
     if format > 3 {
         return None;
     }
     if format == 3 {
-        bits.skip(1)?; // separate_colour_plane_flag
+        *has_separate_planes = bits.flag()?;
     }
     let depths = [bits.ue()?, bits.ue()?];
     let [luma, chroma] = depths.map(|depth| u8::try_from(depth).unwrap_or(u8::MAX));
@@ -246,9 +258,8 @@ fn scaling_list(bits: &mut Bits<'_>, entries: u32) -> Option<()> {
     Some(())
 }
 
-/// `log2_max_frame_num_minus4` up to what orders pictures for display.
+/// What orders pictures for display.
 fn order_of_pictures(bits: &mut Bits<'_>) -> Option<()> {
-    bits.ue()?; // log2_max_frame_num_minus4
     match bits.ue()? {
         0 => bits.skip_ue(1), // log2_max_pic_order_cnt_lsb_minus4
         1 => {
@@ -261,8 +272,9 @@ fn order_of_pictures(bits: &mut Bits<'_>) -> Option<()> {
     }
 }
 
-/// Width and height of what is shown (§7.4.2.1.1, `frame_cropping_flag`).
-fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
+/// Width and height of what is shown (§7.4.2.1.1, `frame_cropping_flag`), and whether there are no
+/// fields.
+fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32, bool)> {
     let width = bits.ue()?.checked_add(1)?.checked_mul(16)?;
     let map_units = bits.ue()?.checked_add(1)?;
     let is_progressive = bits.flag()?;
@@ -287,5 +299,9 @@ fn size(bits: &mut Bits<'_>, chroma_format: u8) -> Option<(u32, u32)> {
         1 => 2 * fields,
         _ => fields,
     })?;
-    Some((width.checked_sub(across)?, height.checked_sub(along)?))
+    Some((
+        width.checked_sub(across)?,
+        height.checked_sub(along)?,
+        is_progressive,
+    ))
 }

@@ -6,8 +6,8 @@ use super::super::bits::{Bits, without_emulation_prevention};
 use super::super::format::{Codec, VideoFormat};
 use super::super::nal::h265;
 use super::h265_sps::Sps;
-use super::pictures::{Slice, Start, Unit};
 use super::sets::{KnownSets, LENGTH_BYTES, push_sets};
+use super::{Slice, Start, Unit, sei};
 
 /// End of sequence.
 const END_OF_SEQUENCE: u8 = 36;
@@ -52,17 +52,21 @@ pub fn read(unit: &[u8], known: &mut KnownSets) -> Unit {
             if let Some(byte) = unit.get(UNIT_HEADER_BYTES) {
                 known.learn(h265::VPS, u32::from(byte >> 4), unit);
             }
+            return Unit::Set;
         }
         h265::SPS => {
             if let Some(sps) = Sps::parse(unit).filter(|sps| sps.id <= MOST_SPS_ID) {
                 known.learn(h265::SPS, sps.id, unit);
             }
+            return Unit::Set;
         }
         h265::PPS => {
             if let Some((id, _)) = pps_ids(unit).filter(|(id, _)| *id <= MOST_PPS_ID) {
                 known.learn(h265::PPS, id, unit);
             }
+            return Unit::Set;
         }
+        h265::SEI => return recovery_point(unit).map_or(Unit::Other, Unit::RecoveryPoint),
         0..h265::VPS => return slice(unit).map_or(Unit::Other, Unit::Slice),
         _ => {}
     }
@@ -80,7 +84,7 @@ fn slice(unit: &[u8]) -> Option<Slice> {
     let [_, low] = *unit.first_chunk::<UNIT_HEADER_BYTES>()?;
     let head = head(unit);
     let mut bits = Bits::new(head.get(UNIT_HEADER_BYTES..)?);
-    bits.skip(1)?; // first_slice_segment_in_pic_flag
+    let is_first = bits.flag()?;
     if (h265::BLA_W_LP..=LAST_IRAP).contains(&kind) {
         bits.skip(1)?; // no_output_of_prior_pics_flag
     }
@@ -91,10 +95,21 @@ fn slice(unit: &[u8]) -> Option<Slice> {
     };
     Some(Slice {
         start,
+        is_first,
         is_reference: kind > LAST_SUB_LAYER || kind % 2 == 1,
         temporal_id: (low & 7).saturating_sub(1),
         pps_id: bits.ue()?,
+        frame_number: 0,
+        field: None,
     })
+}
+
+/// The pictures, in presentation order, after which all is right, of a recovery point SEI message
+/// (§D.2.8).
+fn recovery_point(unit: &[u8]) -> Option<u32> {
+    let message = sei::message(unit, UNIT_HEADER_BYTES, sei::RECOVERY_POINT)?;
+    let pictures = Bits::new(&message).se()?;
+    Some(u32::try_from(pictures).unwrap_or(0))
 }
 
 fn head(unit: &[u8]) -> Vec<u8> {
