@@ -20,6 +20,8 @@ pub struct Index {
     pub tracks: Vec<IndexTrack>,
     /// The chunks, in the order of the file.
     pub chunks: Vec<IndexChunk>,
+    /// The numbers of chunks go up by one; so many are not there between those that are.
+    pub lost_chunks: u32,
     /// Bytes before the first chunk.
     pub head_bytes: u64,
     /// Bytes up to the end of the last whole chunk; 0 without one.
@@ -87,6 +89,7 @@ impl Index {
             ..Self::default()
         };
         let mut samples = 0;
+        let mut last = None;
         while let Some(chunk) = scan.next_chunk()? {
             samples += chunk.samples.len();
             if samples > MOST_SAMPLES {
@@ -95,6 +98,11 @@ impl Index {
                     "a segment of more than two million samples is not one of ours",
                 ));
             }
+            if let (Some(before), Some(this)) = (last, chunk.sequence) {
+                let lost = this.saturating_sub(before).saturating_sub(1);
+                index.lost_chunks = index.lost_chunks.saturating_add(lost);
+            }
+            last = chunk.sequence;
             index.add(&scan.head.tracks, &chunk);
         }
         Ok(index)

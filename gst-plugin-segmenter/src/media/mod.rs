@@ -61,7 +61,7 @@ pub use mp4_frames::mp4_frames;
 pub use retime::retime;
 pub use sample_reader::OpenFiles;
 pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};
-pub(crate) use ts_write::AnnexB;
+pub use ts_write::AnnexB;
 pub use ts_write::{TsSample, TsWriteError, TsWriter};
 pub use virtual_mp4::VirtualMp4;
 

@@ -7,7 +7,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use mp4_atom::{Elst, Mdhd, Prft, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
+use mp4_atom::{Elst, Mdhd, Mfhd, Prft, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
 
 use super::boxes::{BoxAt, Child, child, children, leaf, read_body, read_header};
 use super::chunk::FLAG_IS_NON_SYNC;
@@ -70,6 +70,8 @@ pub struct ChunkSample {
 pub struct Chunk {
     pub start: u64,
     pub end: u64,
+    /// Its number among those of its writer (§8.8.5).
+    pub sequence: Option<u32>,
     /// For each track of the head: UTC of presentation time zero, as this chunk has it.
     pub origins: Vec<Option<UtcNs>>,
     pub samples: Vec<ChunkSample>,
@@ -145,6 +147,7 @@ impl<R: Read + Seek> Scan<R> {
                     return Ok(Some(Chunk {
                         start,
                         end: at,
+                        sequence: moof.sequence,
                         origins: origins(&self.head.tracks, &points),
                         samples: moof.samples,
                     }));
@@ -203,6 +206,7 @@ fn read_track(track: &[u8], defaults: &[Trex]) -> Option<HeadTrack> {
 /// A `moof` whose samples are yet to be found in an `mdat`.
 struct Moof {
     start: u64,
+    sequence: Option<u32>,
     samples: Vec<ChunkSample>,
     /// Bytes of the box: what bounds how many samples it can name one by one.
     bytes: u64,
@@ -212,6 +216,9 @@ impl Moof {
     fn read(tracks: &[HeadTrack], at: &BoxAt, body: &[u8]) -> Option<Self> {
         let mut moof = Self {
             start: at.start,
+            sequence: child(body, b"mfhd")
+                .and_then(leaf::<Mfhd>)
+                .map(|header| header.sequence_number),
             samples: Vec::new(),
             bytes: at.end - at.start,
         };

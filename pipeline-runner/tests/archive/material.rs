@@ -47,6 +47,17 @@ impl TestArchive {
         }
     }
 
+    /// Adds what a launch line records that says not where to.
+    pub fn add_launch(&self, line: &str) {
+        start_gstreamer();
+        let pipeline = gst::parse::launch(line).expect("a launch line");
+        let pipeline = pipeline.downcast::<gst::Pipeline>().expect("several");
+        let mut sinks = pipeline.iterate_sinks().into_iter().flatten();
+        let sink = sinks.next().expect("archivesink");
+        sink.set_property("location", self.root().to_str().expect("UTF-8"));
+        play(&pipeline);
+    }
+
     pub fn root(&self) -> PathBuf {
         self.folder.path().join("my archive")
     }

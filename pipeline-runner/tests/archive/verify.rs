@@ -36,6 +36,24 @@ fn recorded_segments_of_both_containers_are_good() {
 }
 
 #[test]
+fn segments_of_a_camera_that_is_slower_than_it_says_are_good() {
+    let archive = TestArchive::new();
+    for (stream, container) in [("mp4", "mp4"), ("ts", "mpegts")] {
+        archive.add_launch(&format!(
+            "videotestsrc num-buffers=150 ! video/x-raw,width=160,height=96,framerate=25/1 \
+             ! identity drop-probability=0.7 ! x264enc tune=zerolatency key-int-max=5 ! h264parse \
+             ! archivesink stream={stream} container={container}"
+        ));
+    }
+    let json = archive.run("verify", &["--json"]).json_with_code(0);
+    assert_eq!(json["bad"], json!([]));
+    assert!(
+        json["good"].as_u64().is_some_and(|good| good >= 4),
+        "{json}"
+    );
+}
+
+#[test]
 fn segments_with_b_frames_and_sound_from_another_muxer_are_good() {
     let archive = TestArchive::new();
     let fragmented = "+frag_keyframe+empty_moov+default_base_moof";

@@ -44,7 +44,7 @@ mod tables;
 pub use self::error::TsWriteError;
 use self::stream::{Pes, Stream};
 use self::tables::Tables;
-pub(crate) use annex_b::AnnexB;
+pub use annex_b::AnnexB;
 
 /// How long before its decoding time a frame begins to arrive: longer than sound is held
 /// ([`stream::HELD_90K`]) and a picture of 15 a second lasts together.

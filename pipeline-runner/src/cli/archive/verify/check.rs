@@ -158,13 +158,20 @@ fn check_file(name: &SegmentName, path: &Path, checks: Checks) -> io::Result<(u6
     file.rewind()?;
     let structure = match name.container {
         Container::Mp4 => mp4::inspect(&file)?,
-        Container::Ts => transport::inspect(&file)?,
+        Container::Ts => {
+            let structure = transport::inspect(&file)?;
+            file.rewind()?;
+            Structure {
+                pictures: transport::pictures(&file, name.start),
+                ..structure
+            }
+        }
     };
     problems.extend(structure.problems);
     let mut known = vec![structure.times];
     // Without a frame there is nothing to decode, and decodebin would wait for one.
     if let Some(times) = structure.times.filter(|_| checks == Checks::All) {
-        let decoded = decode::decode(path, limit(&times));
+        let decoded = decode::decode(path, limit(&times), structure.pictures);
         if decoded.problems.is_empty() && decoded.pictures < structure.least_pictures {
             let (some, all) = (decoded.pictures, structure.least_pictures);
             let message = format!("only {some} of {all} pictures reached the decoder");
@@ -257,6 +264,8 @@ pub(super) struct Structure {
     pub(super) problems: Vec<Problem>,
     /// `None` if there is nothing to tell them by.
     pub(super) times: Option<Times>,
+    /// How many pictures are in it, where access units would count fields.
+    pub(super) pictures: Option<u64>,
     /// At least so many access units of video are in it.
     pub(super) least_pictures: u64,
 }

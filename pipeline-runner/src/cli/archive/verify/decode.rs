@@ -101,14 +101,14 @@ impl Decoding {
     }
 }
 
-/// Decodes the segment at `path`, for at most `limit`.
-pub(super) fn decode(path: &Path, limit: Duration) -> Decoded {
+/// Decodes the segment at `path`, for at most `limit`; `pictures` come out, where that is known.
+pub(super) fn decode(path: &Path, limit: Duration, pictures: Option<u64>) -> Decoded {
     let decoding = Arc::new(Decoding::default());
     let ended = {
         let _beside = TURNS.read().unwrap_or_else(PoisonError::into_inner);
         attempt(path, limit, 1, &decoding)
     };
-    let first = conclude(&ended, limit, &decoding.state());
+    let first = conclude(&ended, limit, pictures, &decoding.state());
     let is_doubtful = |problem: &Problem| problem.check == Check::Decode;
     if !first.problems.iter().any(is_doubtful) || ended == Ended::TooSlow {
         return first;
@@ -118,7 +118,7 @@ pub(super) fn decode(path: &Path, limit: Duration) -> Decoded {
     *lock(&ALONE) = Some(Arc::clone(&decoding));
     let ended = attempt(path, limit, 2, &decoding);
     *lock(&ALONE) = None;
-    conclude(&ended, limit, &decoding.state())
+    conclude(&ended, limit, pictures, &decoding.state())
 }
 
 fn attempt(path: &Path, limit: Duration, threads: i32, decoding: &Arc<Decoding>) -> Ended {
@@ -132,7 +132,7 @@ fn attempt(path: &Path, limit: Duration, threads: i32, decoding: &Arc<Decoding>)
     }
 }
 
-fn conclude(ended: &Ended, limit: Duration, state: &Tally) -> Decoded {
+fn conclude(ended: &Ended, limit: Duration, pictures: Option<u64>, state: &Tally) -> Decoded {
     let mut problems = state.undecodable();
     let mut wrong = |message: String| problems.push(Problem::new(Check::Decode, message));
     match ended {
@@ -144,7 +144,8 @@ fn conclude(ended: &Ended, limit: Duration, state: &Tally) -> Decoded {
         )),
     }
     let is_whole = *ended == Ended::Whole;
-    state.explain(is_whole, &mut wrong);
+    let expected = pictures.map_or(state.coded, |pictures| pictures.min(state.coded));
+    state.explain(is_whole, expected, &mut wrong);
     Decoded {
         problems,
         times: is_whole.then(|| state.times()),

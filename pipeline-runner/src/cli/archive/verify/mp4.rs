@@ -53,9 +53,8 @@ pub(super) fn inspect(file: &File) -> io::Result<Structure> {
     if first.any(|sample| !sample.sync) {
         wrong("it does not begin with a keyframe".to_owned());
     }
-    let missing_ns: i64 = pictures.map(missing_ns).sum();
-    if missing_ns > 0 {
-        let missing = text::duration(missing_ns);
+    if index.lost_chunks > 0 {
+        let missing = text::duration(pictures.map(missing_ns).sum());
         wrong(format!("{missing} of pictures is missing in its midst"));
     }
     Ok(structure)
@@ -117,8 +116,8 @@ fn times(index: &Index) -> Option<Times> {
     })
 }
 
-/// How long no picture is decoded because the one before is over: what a lost chunk leaves. A slow
-/// stream leaves none, as its pictures last until the next.
+/// How long no picture is decoded because the one before is over: what a lost chunk leaves, or a
+/// stream that is slower than it says.
 fn missing_ns(track: &IndexTrack) -> i64 {
     let pairs = track.samples.iter().zip(track.samples.iter().skip(1));
     let gaps = pairs.map(|(before, after)| {
@@ -139,6 +138,14 @@ fn extent(track: &IndexTrack) -> Option<Extent> {
     let edit_offset = i64::try_from(track.edit_offset).ok()?;
     let ns = |ticks| ns(ticks, track.timescale);
     let mut found: Option<Extent> = None;
+    let mut shown: Vec<i64> = track.samples.iter().map(|sample| sample.pts).collect();
+    shown.sort_unstable();
+    // The last picture lasts until one that is not here; the others tell how long that may be.
+    let steps = shown.array_windows().map(|[one, next]| next - one);
+    let longest_ns = match track.is_video {
+        true => ns(steps.max().unwrap_or(i64::MAX)),
+        false => 0,
+    };
     for sample in &track.samples {
         let start_ns = ns(sample.pts.saturating_sub(edit_offset));
         let duration_ns = ns(sample.duration.into());
@@ -161,6 +168,9 @@ fn extent(track: &IndexTrack) -> Option<Extent> {
         if end_ns > extent.end_ns {
             (extent.end_ns, extent.last_ns) = (end_ns, duration_ns);
         }
+    }
+    if let Some(extent) = &mut found {
+        extent.last_ns = extent.last_ns.max(longest_ns);
     }
     found
 }

@@ -117,8 +117,8 @@ impl Tally {
             .collect()
     }
 
-    /// Calls `wrong` with each thing that is.
-    pub(super) fn explain(&self, is_whole: bool, wrong: &mut impl FnMut(String)) {
+    /// Calls `wrong` with each thing that is; `expected` pictures were to come out.
+    pub(super) fn explain(&self, is_whole: bool, expected: u64, wrong: &mut impl FnMut(String)) {
         for complaint in &self.complaints {
             wrong(format!("a decoder says: {complaint}"));
         }
@@ -128,11 +128,10 @@ impl Tally {
         if self.corrupted > 0 {
             wrong(format!("{} frames came out damaged", self.corrupted));
         }
-        if is_whole && self.pictures < self.coded {
-            let lost = self.coded - self.pictures;
+        if is_whole && self.pictures < expected {
+            let lost = expected - self.pictures;
             wrong(format!(
-                "{lost} of {} pictures did not come out of the decoder",
-                self.coded
+                "{lost} of {expected} pictures did not come out of the decoder"
             ));
         }
     }

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use gstsegmenter::utc::SECOND_NS;
+use gstsegmenter::media::ts_frames;
+use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use super::check::{Check, Problem, Structure, Times};
 
@@ -41,6 +42,14 @@ pub(super) fn inspect(reader: impl Read) -> io::Result<Structure> {
         }
     }
     Ok(scan.finish())
+}
+
+/// How many pictures are in it, if all of them are whole: two fields are one.
+pub(super) fn pictures(reader: impl Read, start: UtcNs) -> Option<u64> {
+    let found = ts_frames(reader, start).ok()?;
+    let mut tracks = found.frames.tracks.iter();
+    let pictures = tracks.find(|track| track.is_video)?.frames.len() as u64;
+    (found.damaged == 0).then_some(pictures)
 }
 
 fn fill(reader: &mut impl Read, packet: &mut [u8; PACKET_BYTES]) -> io::Result<usize> {
@@ -151,6 +160,7 @@ impl Scan {
         let pictures: usize = pictures.map(|stream| stream.pts.len()).sum();
         Structure {
             times: self.times(),
+            pictures: None,
             // Each of the two fields of a picture may have a PES packet of its own.
             least_pictures: pictures as u64 / 2,
             problems: self.problems,
@@ -190,11 +200,16 @@ impl Stream {
         let (first, last) = (*self.pts.first()?, *self.pts.last()?);
         let mut gaps: Vec<i64> = self.pts.windows(2).filter_map(gap).collect();
         gaps.sort_unstable();
+        // The last picture lasts until one that is not here.
+        let longest = match self.is_video {
+            true => gaps.last().copied().unwrap_or(i64::MAX),
+            false => 0,
+        };
         let frame = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
         Some(Extent {
             start: first,
             end: last + frame,
-            last: frame,
+            last: frame.max(longest),
         })
     }
 }
