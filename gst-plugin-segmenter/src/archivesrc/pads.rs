@@ -97,11 +97,10 @@ impl ArchiveSrc {
                     (format!("audio_{}", sounds - 1), gst::StreamType::AUDIO)
                 }
             };
-            let caps: Result<Vec<_>, _> = track
-                .descriptions
-                .iter()
-                .map(|entry| caps_of_entry(entry))
-                .collect();
+            let rate = reel.frame_rate(number);
+            let entries = track.descriptions.iter();
+            let caps = entries.map(|entry| caps_of_entry(entry).map(|caps| with_rate(caps, rate)));
+            let caps: Result<Vec<_>, _> = caps.collect();
             match caps {
                 Ok(caps) => {
                     let id = stream_id(&uri, &name);
@@ -195,6 +194,15 @@ impl ArchiveSrc {
             let _ = self.obj().remove_pad(&track.pad);
         }
     }
+}
+
+/// The caps of pictures of this rate: a parser knows none where the stream does not tell, or tells
+/// another, and then pictures that are only decoded reach into what is shown.
+fn with_rate(mut caps: gst::Caps, rate: Option<gst::Fraction>) -> gst::Caps {
+    if let Some(rate) = rate {
+        caps.make_mut().set("framerate", rate);
+    }
+    caps
 }
 
 /// The same for the same track of the same range, whenever it is played.

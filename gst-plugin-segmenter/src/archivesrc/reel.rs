@@ -10,7 +10,7 @@ use super::presentation::{Leg, Presentation, pts_ns};
 use crate::cut::stretch::ticks_ns;
 use crate::cut::{Cut, Summary};
 use crate::media::OpenFiles;
-use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack};
+use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack, Edit};
 use crate::utc::UtcNs;
 
 /// A cut that can be played.
@@ -73,6 +73,24 @@ impl Reel {
             // From time to time, so that roundings do not make frames overlap.
             end_ns: ns(sample.pts.saturating_add(sample.duration.into())),
         }
+    }
+
+    /// How many pictures a second track `number` shows on average; `None` for sound.
+    pub fn frame_rate(&self, number: usize) -> Option<gst::Fraction> {
+        let track = self.assembly.tracks.get(number)?;
+        let is_shown = |sample: &&AssemblySample| {
+            let shows = |edit: &Edit| {
+                let from = edit.pts?;
+                Some((from..edit.end()?).contains(&sample.pts))
+            };
+            track.edits.iter().any(|edit| shows(edit) == Some(true))
+        };
+        let shown = track.samples.iter().filter(is_shown).count();
+        let presented = i64::try_from(track.presented_ticks()).ok()?;
+        let average_ns = ticks_ns(presented, track.timescale).checked_div(shown as i64)?;
+        let average_ns = u64::try_from(average_ns).ok().filter(|_| track.is_video)?;
+        let average = gst::ClockTime::from_nseconds(average_ns);
+        gst_video::guess_framerate(average).filter(|rate| rate.numer() > 0)
     }
 
     /// Reads a sample.

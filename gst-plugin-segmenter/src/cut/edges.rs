@@ -21,6 +21,7 @@ use super::plan::Piece;
 use super::reader::Reader;
 use super::recipes::{self, Recipe, RecipeError};
 use super::request::Type;
+use super::sample_entries::SampleEntries;
 use crate::media::Frame;
 use crate::media::assembly::{Part, SourceFile};
 use crate::media::nal::Sets;
@@ -94,6 +95,8 @@ struct Work {
     description: u16,
     /// The source's sample entries.
     entries: Arc<[Arc<[u8]>]>,
+    /// What stands for them.
+    merged: Arc<SampleEntries>,
     timescale: u32,
     frames: Vec<(Frame, bool)>,
     /// For frames that are to be rewritten before they are decoded; otherwise empty.
@@ -106,13 +109,13 @@ struct Work {
 /// If a codec is not encoded here, something cannot be read, or the encoder fails.
 pub(super) fn encode(
     footage: &Footage,
-    number: usize,
+    track: (usize, &SampleEntries),
     planned: &[Planned<'_>],
     kind: Type,
     options: &Options,
 ) -> Result<EncodedPieces, CutError> {
     let files: Arc<[SourceFile]> = Arc::from(&*footage.files);
-    let work = work(footage, number, planned, Reader::new(Arc::clone(&files)))?;
+    let work = work(footage, track, planned, Reader::new(Arc::clone(&files)))?;
     let spool = match kind {
         Type::Full => Some(Spool::new(options)?),
         _ => None,
@@ -161,7 +164,7 @@ fn work_end() -> usize {
 
 fn work(
     footage: &Footage,
-    number: usize,
+    (number, merged): (usize, &SampleEntries),
     planned: &[Planned<'_>],
     mut reader: Reader,
 ) -> Result<Vec<Work>, CutError> {
@@ -170,6 +173,7 @@ fn work(
     };
     let shared = format.descriptions.iter().map(|entry| Arc::from(&**entry));
     let entries: Arc<[Arc<[u8]>]> = shared.collect();
+    let merged = Arc::new(merged.clone());
     let mut work = Vec::new();
     for planned in planned {
         let Some(clip) = footage.clips.get(planned.clip) else {
@@ -206,6 +210,7 @@ fn work(
                 key: (planned.clip, at),
                 description,
                 entries: Arc::clone(&entries),
+                merged: Arc::clone(&merged),
                 timescale: format.timescale,
                 frames,
                 recipes,
@@ -237,12 +242,13 @@ fn encode_piece(
     options: &Options,
 ) -> Result<EncodedPiece, CutError> {
     let job = Job {
-        entry: work.entry(work.description).to_vec(),
+        entry: work.merged.merged(work.description),
         timescale: work.timescale,
         options: encode::Options {
             encoder: options.encoder.clone(),
             decoder: options.decoder.clone(),
             keyframe_interval: spool.and_then(|_| work.keyframe_interval()),
+            taken_ids: work.merged.h264_ids(),
             ..encode::Options::default()
         },
     };
@@ -265,15 +271,13 @@ fn encode_piece(
 }
 
 impl Work {
-    fn entry(&self, description: u16) -> Arc<[u8]> {
-        entry_of(&self.entries, description)
-    }
-
     /// What the decoder is fed with.
     fn feed(&self, files: &Arc<[SourceFile]>) -> impl Iterator<Item = io::Result<Feed>> + use<> {
         let mut reader = Reader::new(Arc::clone(files));
         let entries = Arc::clone(&self.entries);
-        let mut description = self.description;
+        let merged = Arc::clone(&self.merged);
+        let mut number = merged.number(self.description);
+        let mut before = None;
         let recipes = self
             .recipes
             .clone()
@@ -281,16 +285,24 @@ impl Work {
             .chain(std::iter::repeat(None));
         let frames = self.frames.clone().into_iter().zip(recipes);
         frames.map(move |((held, keep), recipe)| {
-            let entry = entry_of(&entries, held.description);
-            let is_new = std::mem::replace(&mut description, held.description) != description;
+            let is_keyframe = held.kind.is_entry();
+            let source = held.description;
+            let is_new =
+                std::mem::replace(&mut number, merged.number(source)) != merged.number(source);
+            let sets = merged.in_front(source, before.replace(source), is_keyframe);
+            let sample = reader.whole(&held, &entry_of(&entries, source))?;
+            let mut sample = rewritten(sample, recipe);
+            if let Some(sets) = sets {
+                sample.splice(0..0, sets);
+            }
             Ok(Feed {
                 pts: held.pts,
                 dts: held.dts,
                 duration: held.duration,
-                is_entry: held.kind.is_entry(),
+                is_entry: is_keyframe,
                 keep,
-                sample: rewritten(reader.whole(&held, &entry)?, recipe),
-                entry: is_new.then_some(entry),
+                sample,
+                entry: is_new.then(|| Arc::from(merged.merged(source))),
             })
         })
     }

@@ -3,18 +3,23 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::compose::Builder;
 use super::edges::{EncodedBytes, EncodedPiece, EncodedPieces};
 use super::pictures::Planned;
 use super::plan::Piece;
+use super::reader::Reader;
 use super::recipes::{Recipe, Recipes};
 use super::request::Type;
+use super::sample_entries::{SampleEntries, is_h265};
 use super::stretch::ns_ticks;
-use crate::media::Frame;
 use crate::media::assembly::{AssemblySample, AssemblyTrack, Edit, Part, settle_decoding_times};
-use crate::media::configuration::{with_h264_sets, with_h265_sets_in_band};
-use crate::media::nal::Sets;
+use crate::media::nal::{self, h264, h265};
+use crate::media::{Frame, Place};
+
+/// Parameter sets stand before a picture's slices; so much of it is looked at for them.
+const SETS_WITHIN_BYTES: u32 = 512;
 
 /// The track of pictures, as far as it is done.
 pub struct Line<'b, 'f, 'e> {
@@ -24,16 +29,14 @@ pub struct Line<'b, 'f, 'e> {
     recipes: &'e Recipes,
     /// What is done.
     pub track: AssemblyTrack,
-    /// The track's description for each of the source's, and for what was encoded with which sets.
-    descriptions: HashMap<(u16, Option<Sets>), u16>,
-    /// The last of the source's descriptions that was copied, and the track's for it.
-    copied_as: Option<(u16, u16)>,
-    /// For each of the source's descriptions, the parameter sets that keyframes are given.
-    in_band: HashMap<u16, Part>,
-    /// Keyframes are given their parameter sets, whatever their descriptions hold: H.265 has no
-    /// room for two encoders' sets in one, and where there are several, Chromium takes the first
-    /// for all there is and stops at what the second is of.
-    sets_in_band: bool,
+    /// The track's descriptions, and which of them stands for which of the source's.
+    entries: SampleEntries,
+    /// The source's description of the picture added last, if that was copied.
+    copied: Option<u16>,
+    /// What was copied last of one file in one go, as long as more may be copied behind it.
+    last_copied: Vec<Frame>,
+    /// Parameter sets in front of samples, by the source's description and whether of a keyframe.
+    in_front: HashMap<(u16, bool), Part>,
 }
 
 impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
@@ -43,23 +46,25 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         number: usize,
         encoded: &'e EncodedPieces,
         recipes: &'e Recipes,
-        planned: &[Planned<'_>],
+        mut entries: SampleEntries,
     ) -> Self {
         let format = builder.footage.tracks.get(number);
-        let entries = format.map_or(&[][..], |format| &format.descriptions);
-        let is_h265 = entries.iter().any(|entry| is_h265(entry));
-        let is_mixed_h265 = is_h265 && encoded.pieces().next().is_some();
+        let timescale = format.map_or(1, |format| format.timescale);
+        for piece in encoded.pieces() {
+            entries.add_encoded(piece.description, &piece.sets);
+        }
         Self {
             number,
             track: AssemblyTrack {
                 is_video: true,
-                timescale: format.map_or(1, |format| format.timescale),
+                timescale,
+                descriptions: entries.written(),
                 ..AssemblyTrack::default()
             },
-            descriptions: HashMap::new(),
-            copied_as: None,
-            in_band: HashMap::new(),
-            sets_in_band: is_mixed_h265 || has_several_descriptions(planned, encoded),
+            entries,
+            copied: None,
+            last_copied: Vec::new(),
+            in_front: HashMap::new(),
             builder,
             encoded,
             recipes,
@@ -88,12 +93,15 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
             match piece {
                 Piece::Copy { frames, .. } => {
                     let at = self.track.samples.len();
+                    let mut needs_sets = self.sets_are_left_behind();
                     for frame in frames {
                         let recipe = self.recipes.get(planned.clip, *frame);
                         if let Some(held) = held.get(*frame as usize) {
-                            self.copy(held, recipe, shift);
+                            let needs_sets = std::mem::take(&mut needs_sets);
+                            self.copy(held, recipe, shift, needs_sets);
                         }
                     }
+                    self.last_copied = of_last_file(held, frames);
                     if let (Some(first), Some(dts)) = (
                         self.track.samples.get_mut(at),
                         first_decoding_time(planned.frames, frames),
@@ -119,11 +127,8 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         }
     }
 
-    fn copy(&mut self, held: &Frame, recipe: Option<&Recipe>, shift: i64) {
-        let sets = match self.sets_in_band && held.kind.is_entry() {
-            true => self.source_sets(held.description),
-            false => None,
-        };
+    fn copy(&mut self, held: &Frame, recipe: Option<&Recipe>, shift: i64, needs_sets: bool) {
+        let sets = self.sets_in_front(held, needs_sets);
         let whole = self.builder.part(self.number, held);
         let (parts, bytes) = match (sets, recipe) {
             // All but a few: not worth a list.
@@ -140,13 +145,12 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 self.builder.parts(&parts)
             }
         };
-        let description = self.copied_description(held.description);
         self.track.samples.push(AssemblySample {
             pts: held.pts.saturating_add(shift),
             dts: held.dts.saturating_add(shift),
             duration: held.duration,
             bytes,
-            description,
+            description: self.entries.number(held.description),
             is_entry: held.kind.is_entry(),
             parts,
         });
@@ -162,19 +166,20 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         shift: i64,
         delay: i64,
     ) {
+        self.copied = None;
+        let description = self.entries.number(encoded.description);
         for (number, frame) in keep.iter().zip(&encoded.frames) {
             let Some(held) = held.get(*number as usize) else {
                 continue;
             };
             let mut parts = Vec::with_capacity(2);
-            if self.sets_in_band && frame.is_entry {
+            if self.entries.is_in_band() && frame.is_entry {
                 parts.push(self.builder.memory(&encoded.sets.as_sample()));
             }
             parts.push(match &frame.bytes {
                 EncodedBytes::Held(sample) => self.builder.memory(sample),
                 EncodedBytes::Spooled(part) => *part,
             });
-            let description = self.description(held.description, Some(&encoded.sets));
             let (parts, bytes) = self.builder.parts(&parts);
             let pts = held.pts.saturating_add(shift);
             self.track.samples.push(AssemblySample {
@@ -189,52 +194,37 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         }
     }
 
-    /// The parameter sets of one of the source's descriptions, in the form of a sample.
-    fn source_sets(&mut self, description: u16) -> Option<Part> {
-        if let Some(part) = self.in_band.get(&description) {
+    /// The parameter sets that a copied picture is given in front.
+    fn sets_in_front(&mut self, held: &Frame, needs_sets: bool) -> Option<Part> {
+        let is_keyframe = held.kind.is_entry();
+        let before = self.copied.replace(held.description);
+        let mut sets = self.entries.in_front(held.description, before, is_keyframe);
+        if needs_sets && sets.is_none() {
+            sets = Some(self.entries.sets(held.description)?.as_sample());
+        }
+        let sets = sets?;
+        let key = (held.description, is_keyframe);
+        if let Some(part) = self.in_front.get(&key) {
             return Some(*part);
         }
-        let entry = self.builder.entry(self.number, description);
-        let sets = sets_of(&entry)?;
-        let part = self.builder.memory(&sets.as_sample());
-        self.in_band.insert(description, part);
+        let part = self.builder.memory(&sets);
+        self.in_front.insert(key, part);
         Some(part)
     }
 
-    /// The number of the description for pictures of the source.
-    fn copied_description(&mut self, source: u16) -> u16 {
-        match self.copied_as {
-            Some((of, number)) if of == source => number,
-            _ => {
-                let number = self.description(source, None);
-                self.copied_as = Some((source, number));
-                number
-            }
-        }
-    }
-
-    /// The number of the description for pictures of the source, or for some that were encoded.
-    ///
-    /// H.264 holds the sets of both in one description, as their ids differ; a further one is only
-    /// needed where an encoder chose other sets the second time.
-    fn description(&mut self, source: u16, sets: Option<&Sets>) -> u16 {
-        let entry = self.builder.entry(self.number, source);
-        let sets = sets.or_else(|| first_sets(self.encoded, source));
-        let key = (source, sets.filter(|_| !is_h265(&entry)).cloned());
-        if let Some(number) = self.descriptions.get(&key) {
-            return *number;
-        }
-        let changed = match &key.1 {
-            Some(sets) => with_h264_sets(&entry, &sets.sps, &sets.pps),
-            None if self.sets_in_band && is_h265(&entry) => with_h265_sets_in_band(&entry),
-            None => None,
+    /// Whether what was copied before brought parameter sets of its own. They are still in force
+    /// where copying begins again, and may have the ids of others that are needed there.
+    fn sets_are_left_behind(&self) -> bool {
+        let mut reader = Reader::new(Arc::from(&*self.builder.footage.files));
+        let mut brings_sets = |held: &Frame| {
+            let entry = self.builder.entry(self.number, held.description);
+            let length_bytes = self.entries.sets(held.description)?.length_bytes;
+            // Who reads the samples tells of what cannot be read.
+            let start = reader.start(held, &entry, SETS_WITHIN_BYTES).ok()?;
+            Some(brings_sets(&entry, &start, length_bytes))
         };
-        let number = u16::try_from(self.track.descriptions.len()).unwrap_or(u16::MAX);
-        self.track
-            .descriptions
-            .push(changed.unwrap_or_else(|| entry.to_vec()));
-        self.descriptions.insert(key, number);
-        number
+        let mut copied = self.last_copied.iter();
+        copied.any(|held| brings_sets(held) == Some(true))
     }
 
     /// By how much a clip is moved to follow on what is there. Edits show it at its place, so here
@@ -297,6 +287,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
         settle_decoding_times(&mut self.track.samples, gap);
         if kind != Type::Copy {
             let ticks = ns_ticks(end_ns, self.track.timescale);
+            decode_before_the_end(&mut self.track.samples, ticks, gap);
             self.track.edits = vec![Edit {
                 pts: Some(0),
                 ticks: u64::try_from(ticks).unwrap_or(0),
@@ -334,6 +325,44 @@ fn squeeze(samples: &mut [AssemblySample], shown: &Range<i64>, gap: i64) {
         sample.is_entry &= place < before;
         sample.dts = sample.pts;
         sample.duration = u32::try_from(gap).unwrap_or(1);
+    }
+}
+
+/// The pictures among some, copied in one go, that are in the last file and may bring parameter
+/// sets: those of MPEG-TS never do.
+fn of_last_file(held: &[Frame], frames: &[u32]) -> Vec<Frame> {
+    let copied = || {
+        let frames = frames.iter().rev();
+        frames.filter_map(|frame| held.get(*frame as usize))
+    };
+    let Some(last) = copied().next() else {
+        return Vec::new();
+    };
+    let is_alike = |frame: &&Frame| frame.file == last.file;
+    let of_file = copied().take_while(is_alike).copied();
+    let is_plain = |frame: &Frame| matches!(frame.place, Place::Plain { .. });
+    of_file.filter(is_plain).collect()
+}
+
+/// Whether a sample, of which this is the start, brings parameter sets.
+fn brings_sets(entry: &[u8], start: &[u8], length_bytes: usize) -> bool {
+    let mut units = nal::in_sample_so_far(start, length_bytes);
+    match is_h265(entry) {
+        true => units.any(|unit| (h265::VPS..=h265::PPS).contains(&h265::kind(unit))),
+        false => units.any(|unit| matches!(h264::kind(unit), h264::SPS | h264::PPS)),
+    }
+}
+
+/// Has all pictures be decoded before what is shown ends, `end` ticks after the first is decoded:
+/// qtdemux 1.22 gives out no more from there on. A single picture at the end, which waits for
+/// nothing, would be decoded when it is shown, which is by the delay of all others later.
+fn decode_before_the_end(samples: &mut [AssemblySample], end: i64, gap: i64) {
+    let first = samples.iter().map(|sample| sample.dts).min().unwrap_or(0);
+    if let Some(last) = samples.last_mut() {
+        last.dts = last
+            .dts
+            .min(end.saturating_add(first.min(0)).saturating_sub(gap));
+        settle_decoding_times(samples, gap);
     }
 }
 
@@ -400,56 +429,5 @@ fn within(whole: Part, range: &Range<usize>) -> Part {
             from: from + u32::try_from(range.start).unwrap_or(u32::MAX),
             bytes: length,
         },
-    }
-}
-
-/// Whether not all pictures have the same description.
-fn has_several_descriptions(planned: &[Planned<'_>], encoded: &EncodedPieces) -> bool {
-    let mut first = None;
-    let mut is_another = |source: u16, sets: Option<&Sets>| {
-        let sets = sets.or_else(|| first_sets(encoded, source)).cloned();
-        let this = (source, sets);
-        first.get_or_insert_with(|| this.clone()) != &this
-    };
-    planned.iter().any(|planned| {
-        let description = |number: &u32| {
-            let frame = planned.frames.get(*number as usize);
-            frame.map_or(0, |frame| frame.description)
-        };
-        let mut pieces = planned.plan.pieces.iter().enumerate();
-        pieces.any(|(number, piece)| match piece {
-            Piece::Copy { frames, .. } => {
-                let mut descriptions: Vec<u16> = frames.iter().map(description).collect();
-                descriptions.dedup();
-                let mut descriptions = descriptions.into_iter();
-                descriptions.any(|source| is_another(source, None))
-            }
-            Piece::Encode { keep, .. } => {
-                let piece = encoded.get(planned.clip, number);
-                let source = keep.first().map_or(0, description);
-                is_another(source, piece.map(|piece| &piece.sets))
-            }
-        })
-    })
-}
-
-/// The sets of the first piece that was encoded of a description.
-fn first_sets(encoded: &EncodedPieces, description: u16) -> Option<&Sets> {
-    let mut pieces = encoded.pieces();
-    let piece = pieces.find(|piece| piece.description == description);
-    piece.map(|piece| &piece.sets)
-}
-
-fn is_h265(entry: &[u8]) -> bool {
-    matches!(entry.get(4..8), Some(b"hvc1" | b"hev1"))
-}
-
-/// The sets of a visual sample entry.
-pub fn sets_of(entry: &[u8]) -> Option<Sets> {
-    let (kind, record) = crate::media::configuration::of(entry)?;
-    match &kind {
-        b"avcC" => Sets::from_avcc(record),
-        b"hvcC" => Sets::from_hvcc(record),
-        _ => None,
     }
 }

@@ -24,6 +24,7 @@ pub mod plan;
 pub mod reader;
 mod recipes;
 pub mod request;
+mod sample_entries;
 pub mod sound;
 mod span;
 pub(crate) mod stretch;

@@ -10,6 +10,7 @@ use super::names;
 use super::plan::{self, Abilities, Piece, Plan, Start};
 use super::recipes::{RecipeError, Recipes};
 use super::request::{Request, Type};
+use super::sample_entries::SampleEntries;
 use super::sound::Placement;
 use crate::media::{Frame, FrameKind};
 use crate::utc::UtcNs;
@@ -42,9 +43,11 @@ pub(super) fn compose(
     };
     let (planned, recipes) = plan_with_recipes(footage, number, request)?;
     check_codec(footage, number, &planned)?;
-    let encoded = edges::encode(footage, number, &planned, request.kind, options)?;
+    let entries = SampleEntries::of(footage, number, &planned);
+    let track = (number, &entries);
+    let encoded = edges::encode(footage, track, &planned, request.kind, options)?;
     builder.assembly.spool.clone_from(&encoded.spool);
-    let mut line = Line::new(builder, number, &encoded, &recipes, &planned);
+    let mut line = Line::new(builder, number, &encoded, &recipes, entries);
     let mut shown = Shown::default();
     for planned in &planned {
         let ticks = planned.plan.end_pts.saturating_sub(planned.plan.first_pts);

@@ -7,10 +7,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::footage::Footage;
-use super::line::sets_of;
 use super::pictures::Planned;
 use super::plan::{Piece, Start};
 use super::reader::Reader;
+use crate::media::configuration::sets_of;
 use crate::media::restart::h264::Rewriter;
 use crate::media::restart::{Part, RestartError, h265};
 use crate::media::{Frame, FrameKind};
@@ -168,7 +168,9 @@ impl Pictures<'_> {
         let before = self.held.get(..first as usize).unwrap_or_default();
         let known = before.iter().rposition(|held| held.kind.is_entry());
         let known = known.and_then(|at| u32::try_from(at).ok()).unwrap_or(first);
+        let mut description = keyframe.map(|held| held.description);
         for frame in known..first {
+            self.learn(&mut rewriter, frame, &mut description);
             self.made(frame, reader, |read, bytes, _| {
                 rewriter.follow(read, bytes).map(|()| Vec::new())
             })?;
@@ -177,6 +179,7 @@ impl Pictures<'_> {
         let last = frames.last().copied().unwrap_or(first);
         for frame in first..=last {
             let is_wanted = frames.binary_search(&frame).is_ok();
+            self.learn(&mut rewriter, frame, &mut description);
             let recipe = self.made(frame, reader, |read, bytes, _| {
                 if frame == first {
                     rewriter.enter(read, bytes)
@@ -194,6 +197,16 @@ impl Pictures<'_> {
             }
         }
         Ok(recipes)
+    }
+
+    /// Tells the rewriter of the parameter sets of a frame, where they are others than before.
+    fn learn(&self, rewriter: &mut Rewriter, frame: u32, before: &mut Option<u16>) {
+        if let Some(held) = self.held.get(frame as usize)
+            && before.replace(held.description) != Some(held.description)
+            && let Some(sets) = sets_of(self.entry(held))
+        {
+            rewriter.learn(&sets);
+        }
     }
 
     /// Makes a recipe of as much of a frame as that needs.

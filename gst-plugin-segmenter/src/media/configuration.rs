@@ -2,6 +2,7 @@
 //! Sample entries with other parameter sets in them than they came with.
 
 use super::boxes::children;
+use super::nal::{Sets, h265};
 
 /// Size and kind, then the fixed fields of a visual sample entry (ISO/IEC 14496-12 §12.1.3).
 const VISUAL_ENTRY_BYTES: usize = 8 + 78;
@@ -13,6 +14,54 @@ const VISUAL_ENTRY_BYTES: usize = 8 + 78;
 /// for a pair, whatever their ids.
 pub fn with_h264_sets(entry: &[u8], sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Vec<u8>> {
     replace(entry, b"avcC", |avcc| add_sets(avcc, sps, pps))
+}
+
+/// An `hvc1` or `hev1` sample entry that holds these picture parameter sets besides its own; their
+/// ids must differ from those. `None` if it is damaged or has no array of them.
+pub fn with_h265_pps(entry: &[u8], pps: &[Vec<u8>]) -> Option<Vec<u8>> {
+    replace(entry, b"hvcC", |hvcc| {
+        let mut has_place = false;
+        let new = hvcc_arrays(hvcc, |kind, sets| {
+            if kind == h265::PPS && !std::mem::replace(&mut has_place, true) {
+                sets.extend(pps.iter().cloned());
+            }
+        })?;
+        (has_place || pps.is_empty()).then_some(new)
+    })
+}
+
+/// A visual sample entry without its picture parameter sets: what of it must be the same for
+/// pictures that one entry can stand for. That of another codec than H.264 and H.265 is its own;
+/// `None` if it is damaged.
+pub fn without_pps(entry: &[u8]) -> Option<Vec<u8>> {
+    match of(entry)?.0.as_slice() {
+        b"avcC" => replace(entry, b"avcC", |avcc| {
+            let mut new = avcc.get(..6)?.to_vec();
+            let sps = usize::from(*avcc.get(5)? & 0x1f);
+            let rest = copy_sets(avcc.get(6..)?, sps, &mut new)?;
+            let (count, rest) = rest.split_first()?;
+            new.push(0);
+            let tail = copy_sets(rest, usize::from(*count), &mut Vec::new())?;
+            new.extend_from_slice(tail);
+            Some(new)
+        }),
+        _ => replace(entry, b"hvcC", |hvcc| {
+            hvcc_arrays(hvcc, |kind, sets| {
+                if kind == h265::PPS {
+                    sets.clear();
+                }
+            })
+        }),
+    }
+}
+
+/// The parameter sets of a visual sample entry of H.264 or H.265; `None` if it is damaged.
+pub fn sets_of(entry: &[u8]) -> Option<Sets> {
+    let (kind, record) = of(entry)?;
+    match &kind {
+        b"avcC" => Sets::from_avcc(record),
+        _ => Sets::from_hvcc(record),
+    }
 }
 
 /// An H.265 sample entry as `hev1`: what is in the samples comes before what is in the record
@@ -97,6 +146,30 @@ fn add_sets(avcc: &[u8], sps: &[Vec<u8>], pps: &[Vec<u8>]) -> Option<Vec<u8>> {
     Some(new)
 }
 
+/// An HEVCDecoderConfigurationRecord (§8.3.3.1.2) whose arrays of units, each with their type, were
+/// changed.
+fn hvcc_arrays(hvcc: &[u8], mut change: impl FnMut(u8, &mut Vec<Vec<u8>>)) -> Option<Vec<u8>> {
+    let (head, mut rest) = hvcc.split_first_chunk::<23>()?;
+    let mut new = head.to_vec();
+    for _ in 0..*head.last()? {
+        let ([kind, high, low], after) = rest.split_first_chunk::<3>()?;
+        rest = after;
+        let mut sets = Vec::new();
+        for _ in 0..u16::from_be_bytes([*high, *low]) {
+            let (bytes, after) = rest.split_first_chunk::<2>()?;
+            let (set, after) = after.split_at_checked(u16::from_be_bytes(*bytes).into())?;
+            sets.push(set.to_vec());
+            rest = after;
+        }
+        change(kind & 0x3f, &mut sets);
+        new.push(*kind);
+        new.extend_from_slice(&u16::try_from(sets.len()).ok()?.to_be_bytes());
+        push_sets(&mut new, &sets)?;
+    }
+    new.extend_from_slice(rest);
+    Some(new)
+}
+
 fn copy_sets<'a>(rest: &'a [u8], count: usize, new: &mut Vec<u8>) -> Option<&'a [u8]> {
     let mut at = 0;
     for _ in 0..count {
@@ -118,7 +191,6 @@ fn push_sets(new: &mut Vec<u8>, sets: &[Vec<u8>]) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::nal::Sets;
     use super::*;
 
     fn entry(kind: &[u8; 4], configuration: &[u8; 4], record: &[u8]) -> Vec<u8> {
@@ -158,6 +230,25 @@ mod tests {
         assert!(new.ends_with(&[b'p', b'a', b's', b'p', 1]));
         for length in 0..entry.len() - 9 {
             assert_eq!(with_h264_sets(&entry[..length], &[], &[]), None);
+        }
+    }
+
+    #[test]
+    fn a_picture_set_of_h265_is_added_to_its_array_and_all_of_them_are_left_out() {
+        let mut hvcc = vec![1; 21];
+        hvcc.extend([3, 2, 0x80 | 33, 0, 1, 0, 1, 0x42]);
+        hvcc.extend([0x80 | 34, 0, 1, 0, 2, 0x44, 1]);
+        let entry = entry(b"hvc1", b"hvcC", &hvcc);
+        let new = with_h265_pps(&entry, &[vec![0x44, 9]]).expect("whole");
+        let sets = sets_of(&new).expect("a record");
+        assert_eq!(sets.sps, [vec![0x42]]);
+        assert_eq!(sets.pps, [vec![0x44, 1], vec![0x44, 9]]);
+        assert_eq!(without_pps(&new), without_pps(&entry));
+        let without = without_pps(&entry).expect("whole");
+        assert_eq!(sets_of(&without).expect("a record").pps, [[0_u8; 0]; 0]);
+        for length in 0..entry.len() - 9 {
+            assert_eq!(with_h265_pps(&entry[..length], &[]), None);
+            assert_eq!(without_pps(&entry[..length]), None);
         }
     }
 

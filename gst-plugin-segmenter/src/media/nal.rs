@@ -62,6 +62,14 @@ pub fn push(sample: &mut Vec<u8>, unit: &[u8], length_bytes: usize) -> bool {
     fits
 }
 
+/// The first `ue(v)` behind so many bytes of a unit.
+fn leading_number(unit: &[u8], behind_bytes: usize) -> Option<u32> {
+    const ENOUGH_BYTES: usize = 32;
+    let head = unit.get(..unit.len().min(ENOUGH_BYTES))?;
+    let head = super::bits::without_emulation_prevention(head);
+    super::bits::Bits::new(head.get(behind_bytes..)?).ue()
+}
+
 /// Types of H.264 NAL units (H.264 table 7-1).
 pub mod h264 {
     /// The type of a NAL unit.
@@ -71,6 +79,12 @@ pub mod h264 {
     /// Whether other frames refer to its picture (`nal_ref_idc`).
     pub fn is_reference(unit: &[u8]) -> bool {
         unit.first().is_some_and(|first| first & 0x60 != 0)
+    }
+    /// The id of a sequence or picture parameter set (§7.3.2.1.1, §7.3.2.2).
+    pub fn set_id(set: &[u8]) -> Option<u32> {
+        // A sequence set has its profile, flags and level in front of it.
+        let before = if kind(set) == SPS { 4 } else { 1 };
+        super::leading_number(set, before)
     }
     /// Slice of a picture that is no IDR.
     pub const SLICE: u8 = 1;
@@ -99,6 +113,10 @@ pub mod h265 {
     /// The type of a NAL unit.
     pub fn kind(unit: &[u8]) -> u8 {
         unit.first().map_or(0, |first| (first >> 1) & 0x3f)
+    }
+    /// The id of a picture parameter set (§7.3.2.3.1).
+    pub fn pps_id(set: &[u8]) -> Option<u32> {
+        super::leading_number(set, 2)
     }
     /// Decodable leading pictures: `RADL_N`, `RADL_R`.
     pub const RADL: [u8; 2] = [6, 7];

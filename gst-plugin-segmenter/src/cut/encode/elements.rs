@@ -15,6 +15,7 @@ use std::thread::available_parallelism;
 use gst::prelude::*;
 
 use super::source::{Codec, Source};
+use super::sps::Sps;
 use super::{EncodeError, Options};
 
 /// 46 dB against the decoded source even where that is nothing but noise; `tests/cut_encode` holds
@@ -107,7 +108,10 @@ pub fn encoder(source: &Source, options: &Options) -> Result<gst::Element, Encod
     let name = options.encoder.as_deref().unwrap_or(usual);
     let encoder = make(name)?;
     match name {
-        "x264enc" => set_x264(&encoder, source, interval),
+        "x264enc" => {
+            let id = source.free_id(&options.taken_ids);
+            set_x264(&encoder, source, interval, id);
+        }
         "x265enc" => set_x265(&encoder, interval),
         _ => set_other(&encoder, interval),
     }
@@ -119,12 +123,20 @@ fn threads() -> usize {
     (cores * 3).div_ceil(2).min(MOST_THREADS)
 }
 
-fn set_x264(encoder: &gst::Element, source: &Source, interval: Option<u32>) {
+fn set_x264(encoder: &gst::Element, source: &Source, interval: Option<u32>, id: u32) {
     let depth = source.sps.as_ref().map_or(0, |sps| sps.extra_bits);
+    let is_lossless = source.sps.as_ref().is_some_and(|sps| sps.is_lossless);
+    // Quantisers of deeper samples start below zero (H.264 §7.4.2.1.1), x264's always at zero. A
+    // source without loss has edges without any: ffmpeg decodes lossless pictures behind others to
+    // garbage.
+    let quantiser = if is_lossless {
+        0
+    } else {
+        H264_QUANTISER + 6 * depth
+    };
     encoder.set_property_from_str("speed-preset", "ultrafast");
     encoder.set_property_from_str("pass", "quant");
-    // Quantisers of deeper samples start below zero (H.264 §7.4.2.1.1), x264's always at zero.
-    encoder.set_property("quantizer", H264_QUANTISER + 6 * depth);
+    encoder.set_property("quantizer", quantiser);
     encoder.set_property("ip-factor", KEYFRAME_FACTOR);
     encoder.set_property("bframes", 0_u32);
     encoder.set_property("rc-lookahead", 0_i32);
@@ -133,13 +145,14 @@ fn set_x264(encoder: &gst::Element, source: &Source, interval: Option<u32>) {
     encoder.set_property("aud", false);
     encoder.set_property("threads", threads() as u32);
     encoder.set_property("key-int-max", interval.unwrap_or(i32::MAX as u32));
-    encoder.set_property("sps-id", source.free_id());
+    encoder.set_property("sps-id", id);
     // What makes it High profile; it costs nothing.
     let is_high = source.sps.as_ref().is_some_and(|sps| sps.profile >= 100);
     encoder.set_property("dct8x8", is_high);
     let mut settings = String::from("scenecut=0:weightp=0");
     // x264 has coarser chroma where it is as fine as luma.
-    if source.sps.as_ref().is_some_and(|sps| sps.has_full_chroma) {
+    let has_full_chroma = |sps: &Sps| sps.chroma_format == 3;
+    if !is_lossless && source.sps.as_ref().is_some_and(has_full_chroma) {
         settings.push_str(":chroma-qp-offset=-6");
     }
     if source.sets.length_bytes == 2 {

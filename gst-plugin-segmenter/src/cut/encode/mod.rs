@@ -18,7 +18,9 @@ use std::time::Duration;
 
 mod elements;
 mod error;
+mod form;
 mod hevc;
+mod information;
 mod ledger;
 mod output;
 mod pipeline;
@@ -59,6 +61,8 @@ pub struct Options {
     /// Frames in how many seconds; else what the source says, else by the first frame's duration.
     /// Give it where several results must have the same parameter sets.
     pub frame_rate: Option<(u32, u32)>,
+    /// Ids that the H.264 parameter sets of the result may not have, besides those in the entry.
+    pub taken_ids: Vec<u32>,
 }
 
 /// A frame of the source, in decoding order.

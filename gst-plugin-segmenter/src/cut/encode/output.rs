@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 //! From an encoder's byte stream to samples as the source has them.
 
+use std::sync::Arc;
+
 use super::hevc::{self, HevcSps};
+use super::information::{self, Carried, Message};
 use super::source::{Codec, Source};
 use super::sps::Sps;
 use super::{EncodeError, Moment};
 use crate::media::nal::{self, Sets, h264, h265};
 
-/// Payload types of supplemental enhancement information (H.264 §D.1.1, H.265 §D.2.1) that belong
-/// to an encoder and its reference decoder: buffering period, picture timing, and user data in
-/// which x264 and x265 sign with their version.
-const OWN_SEI: [u8; 3] = [0, 1, 5];
 /// The first and last types of intra random access pictures (H.265 table 7-1).
 const H265_ENTRIES: std::ops::RangeInclusive<u8> = 16..=21;
 
 /// What a NAL unit is to a sample.
 enum Role {
     Picture { is_entry: bool },
-    Information,
     Vps,
     Sps,
     Pps,
@@ -29,11 +27,17 @@ enum Role {
 pub struct Output {
     source: Source,
     sets: Option<Sets>,
+    /// What was said last of all pictures that follow.
+    lasting: Arc<[Message]>,
 }
 
 impl Output {
     pub fn new(source: Source) -> Self {
-        Self { source, sets: None }
+        Self {
+            source,
+            sets: None,
+            lasting: Arc::default(),
+        }
     }
 
     /// The parameter sets, once the first frame is out.
@@ -41,13 +45,15 @@ impl Output {
         self.sets.as_ref()
     }
 
-    /// The sample of an access unit, and whether decoding can start with it.
+    /// The sample of an access unit, with what goes with it, and whether decoding can start with
+    /// it.
     pub fn sample(
         &mut self,
         stream: &[u8],
+        carried: Carried,
         moment: Moment,
     ) -> Result<(Vec<u8>, bool), EncodeError> {
-        let mut sample = Vec::with_capacity(stream.len() + 16);
+        let mut pictures = Vec::with_capacity(stream.len() + 16);
         let length_bytes = self.source.sets.length_bytes;
         let mut sets = Sets {
             length_bytes,
@@ -58,17 +64,34 @@ impl Output {
             match role(self.source.codec, unit) {
                 Role::Picture { is_entry } => {
                     starts |= is_entry;
-                    push(&mut sample, unit, length_bytes)?;
+                    push(&mut pictures, unit, length_bytes)?;
                 }
-                Role::Information => push(&mut sample, unit, length_bytes)?,
-                Role::Vps => sets.vps.push(self.like_source(unit)),
-                Role::Sps => sets.sps.push(self.like_source(unit)),
-                Role::Pps => sets.pps.push(unit.to_vec()),
+                // Some encoders write them twice, for a stream and for its first picture.
+                Role::Vps => put(&mut sets.vps, self.like_source(unit)),
+                Role::Sps => put(&mut sets.sps, self.like_source(unit)),
+                Role::Pps => put(&mut sets.pps, unit.to_vec()),
                 Role::Unwanted => {}
             }
         }
         self.check(sets, starts, moment)?;
+        let sample = match self.information(carried, starts) {
+            Some(unit) => {
+                let mut sample = Vec::with_capacity(pictures.len() + unit.len() + 4);
+                push(&mut sample, &unit, length_bytes)?;
+                sample.append(&mut pictures);
+                sample
+            }
+            None => pictures,
+        };
         Ok((sample, starts))
+    }
+
+    /// The unit of supplemental information that goes before a picture.
+    fn information(&mut self, carried: Carried, starts: bool) -> Option<Vec<u8>> {
+        let is_wanted = starts || carried.lasting != self.lasting;
+        self.lasting = carried.lasting;
+        let lasting = self.lasting.iter().filter(|_| is_wanted);
+        information::unit(self.source.codec, lasting.chain(&carried.own))
     }
 
     /// The first frame brings the parameter sets; none may bring others.
@@ -79,8 +102,8 @@ impl Output {
                 Ok(())
             }
             None => Err(EncodeError::NoStart),
-            Some(_) if sets.all().next().is_none() => Ok(()),
-            Some(first) if *first == sets => Ok(()),
+            // The same again is no change, nor is a part of them.
+            Some(first) if sets.all().all(|set| first.all().any(|own| own == set)) => Ok(()),
             Some(_) => Err(EncodeError::SetsChanged(moment)),
         }
     }
@@ -109,10 +132,6 @@ impl Output {
 }
 
 fn role(codec: Codec, unit: &[u8]) -> Role {
-    let information = |payload: Option<&u8>| match payload {
-        Some(kind) if OWN_SEI.contains(kind) => Role::Unwanted,
-        _ => Role::Information,
-    };
     match codec {
         Codec::H264 => match h264::kind(unit) {
             kind @ h264::SLICE..=h264::IDR => Role::Picture {
@@ -120,8 +139,6 @@ fn role(codec: Codec, unit: &[u8]) -> Role {
             },
             h264::SPS => Role::Sps,
             h264::PPS => Role::Pps,
-            h264::SEI => information(unit.get(1)),
-            h264::SPS_EXTENSION => Role::Information,
             _ => Role::Unwanted,
         },
         Codec::H265 => match h265::kind(unit) {
@@ -131,10 +148,14 @@ fn role(codec: Codec, unit: &[u8]) -> Role {
             h265::VPS => Role::Vps,
             h265::SPS => Role::Sps,
             h265::PPS => Role::Pps,
-            h265::SEI => information(unit.get(2)),
-            kind if kind == h265::SEI + 1 => Role::Information,
             _ => Role::Unwanted,
         },
+    }
+}
+
+fn put(sets: &mut Vec<Vec<u8>>, set: Vec<u8>) {
+    if !sets.contains(&set) {
+        sets.push(set);
     }
 }
 

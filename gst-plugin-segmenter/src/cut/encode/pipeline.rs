@@ -6,17 +6,21 @@
 //! and so the feed. Errors travel through the same channel. Whoever drops the [`Encoder`] closes
 //! the channel, which lets every thread go that waits for it, and stops the pipeline.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 
+use super::form::{first_form, with_matrix};
+use super::information::{Carried, Information};
 use super::ledger::Ledger;
 use super::output::Output;
 use super::source::Source;
 use super::{EncodeError, Encoded, Feed, Job, Options, Sets, WATCHDOG, elements};
+use crate::media::nal;
 
 /// Encoded frames that may wait to be taken.
 const MOST_WAITING: usize = 4;
@@ -30,6 +34,8 @@ enum Event {
 /// What the threads of the pipeline have in common.
 struct Shared {
     ledger: Mutex<Ledger>,
+    /// What goes with the pictures under way that are wanted, by their presentation times.
+    carried: Mutex<HashMap<i64, Carried>>,
     events: SyncSender<Event>,
     /// Nothing more needs to be done.
     failed: AtomicBool,
@@ -61,6 +67,7 @@ impl Encoder {
         let (sender, events) = sync_channel(MOST_WAITING);
         let shared = Arc::new(Shared {
             ledger: Mutex::new(Ledger::new(job.timescale)),
+            carried: Mutex::default(),
             events: sender,
             failed: AtomicBool::new(false),
             progress: AtomicU64::new(0),
@@ -137,7 +144,8 @@ impl Encoder {
             pts.map(|pts| (pts, ledger.moment(pts)))
         })?;
         let stream = buffer.map_readable().map_err(|_| EncodeError::NoStart)?;
-        let (sample, is_entry) = self.output.sample(&stream, moment)?;
+        let carried = self.shared.carried().remove(&pts).unwrap_or_default();
+        let (sample, is_entry) = self.output.sample(&stream, carried, moment)?;
         Ok(Some(Encoded {
             pts,
             is_entry,
@@ -170,6 +178,10 @@ impl Shared {
     fn with_ledger<T>(&self, work: impl FnOnce(&mut Ledger) -> T) -> T {
         self.progress.fetch_add(1, Ordering::Relaxed);
         work(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn carried(&self) -> MutexGuard<'_, HashMap<i64, Carried>> {
+        self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_failed(&self) -> bool {
@@ -256,6 +268,7 @@ fn input(
         options: job.options.clone(),
         timescale: job.timescale,
         frame_rate: None,
+        information: Information::default(),
         feed,
     };
     let callbacks = gst_app::AppSrcCallbacks::builder();
@@ -272,6 +285,7 @@ struct Feeder<I> {
     timescale: u32,
     /// Settled by the first frame.
     frame_rate: Option<gst::Fraction>,
+    information: Information,
     feed: I,
 }
 
@@ -312,6 +326,11 @@ impl<I: Iterator<Item = io::Result<Feed>>> Feeder<I> {
             ledger.feed((frame.pts, frame.dts), frame.is_entry, frame.keep)
         });
         let (pts_ns, dts_ns) = times?;
+        let units = nal::in_sample(&frame.sample, self.source.sets.length_bytes);
+        let carried = (self.information).take(self.source.codec, units, frame.is_entry);
+        if frame.keep && carried != Carried::default() {
+            self.shared.carried().insert(frame.pts, carried);
+        }
         let mut buffer = gst::Buffer::from_mut_slice(frame.sample);
         if let Some(stamps) = buffer.get_mut() {
             stamps.set_pts(gst::ClockTime::from_nseconds(pts_ns));
@@ -408,10 +427,14 @@ fn watch_decoder(
     pad.add_probe(kinds, move |_, info| match &info.data {
         Some(gst::PadProbeData::Buffer(picture)) => decoded(&shared, picture),
         Some(gst::PadProbeData::Event(event)) => {
-            if let (gst::EventView::Caps(caps), Some(form)) = (event.view(), form.upgrade())
-                && !is_settled.swap(true, Ordering::Relaxed)
-            {
-                form.set_property("caps", first_form(caps.caps(), takes.as_ref()));
+            if let gst::EventView::Caps(caps) = event.view() {
+                let caps = with_matrix(caps.caps_owned());
+                if let Some(form) = form.upgrade()
+                    && !is_settled.swap(true, Ordering::Relaxed)
+                {
+                    form.set_property("caps", first_form(&caps, takes.as_ref()));
+                }
+                info.data = Some(gst::PadProbeData::Event(gst::event::Caps::new(&caps)));
             }
             gst::PadProbeReturn::Ok
         }
@@ -430,30 +453,4 @@ fn decoded(shared: &Shared, picture: &gst::Buffer) -> gst::PadProbeReturn {
             gst::PadProbeReturn::Drop
         }
     }
-}
-
-/// What of the first picture's form all others get: an encoder starts anew where it changes.
-fn first_form(picture: &gst::CapsRef, encoder_takes: Option<&gst::Caps>) -> gst::Caps {
-    let mut form = gst::Caps::new_empty_simple("video/x-raw");
-    let Some(of) = picture.structure(0) else {
-        return form;
-    };
-    let kept = [
-        "width",
-        "height",
-        "pixel-aspect-ratio",
-        "colorimetry",
-        "format",
-    ];
-    for name in kept {
-        let mut with = form.clone();
-        if let Ok(value) = of.value(name) {
-            with.make_mut().set_value(name, value.to_send_value());
-        }
-        // Another format than the encoder takes has to be converted from the start.
-        if encoder_takes.is_none_or(|takes| takes.can_intersect(&with)) {
-            form = with;
-        }
-    }
-    form
 }

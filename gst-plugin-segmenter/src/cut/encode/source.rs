@@ -5,7 +5,6 @@
 use super::EncodeError;
 use super::hevc::HevcSps;
 use super::sps::Sps;
-use crate::media::bits;
 use crate::media::nal::{self, Sets};
 
 /// Size and kind of a box.
@@ -121,17 +120,14 @@ impl Source {
         caps.build()
     }
 
-    /// A number from 1 to 31 that no parameter set of the record has: x264 numbers its SPS and
-    /// its PPS alike.
-    pub fn free_id(&self) -> u32 {
-        let ids = |units: &[Vec<u8>], header_bytes: usize| -> Vec<u32> {
-            let id = |unit: &Vec<u8>| leading_id(unit, header_bytes);
-            units.iter().filter_map(id).collect()
-        };
-        // An SPS has its profile and level in front of its id (H.264 §7.3.2.1.1), a PPS nothing.
-        let mut taken = ids(&self.sets.sps, 4);
-        taken.extend(ids(&self.sets.pps, 1));
-        (1..=31).find(|id| !taken.contains(id)).unwrap_or(31)
+    /// An id that no parameter set of the record has and none of `taken` is: x264 numbers its SPS
+    /// and its PPS alike. From the highest on, as sets that come in band later mostly have low ones.
+    pub fn free_id(&self, taken: &[u32]) -> u32 {
+        const HIGHEST: u32 = 31;
+        let sets = self.sets.sps.iter().chain(&self.sets.pps);
+        let own: Vec<u32> = sets.filter_map(|set| nal::h264::set_id(set)).collect();
+        let is_free = |id: &u32| !own.contains(id) && !taken.contains(id);
+        (1..=HIGHEST).rev().find(is_free).unwrap_or(HIGHEST)
     }
 
     /// `general_level_idc` of an H.265 source.
@@ -141,11 +137,6 @@ impl Source {
             Codec::H265 => self.record.get(HVCC_LEVEL_AT).copied(),
         }
     }
-}
-
-fn leading_id(unit: &[u8], header_bytes: usize) -> Option<u32> {
-    let payload = bits::without_emulation_prevention(unit.get(..unit.len().min(32))?);
-    bits::Bits::new(payload.get(header_bytes..)?).ue()
 }
 
 fn kind(entry: &[u8]) -> Option<[u8; 4]> {

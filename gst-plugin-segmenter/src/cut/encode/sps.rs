@@ -10,8 +10,9 @@
 //! What describes the pictures' own coding stays. Left out are the parameters of the hypothetical
 //! reference decoder, which belong to the source's bytes, and with them picture timing.
 
+use super::information::messages;
+use super::source::Codec;
 use crate::media::bits::{Bits, Writer, with_emulation_prevention, without_emulation_prevention};
-use crate::media::nal::h264;
 
 /// Profiles whose SPS tells the chroma format and more (H.264 §7.3.2.1.1).
 const WITH_CHROMA_FORMAT: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
@@ -26,8 +27,10 @@ pub struct Sps {
     pub profile: u8,
     /// Bits of a sample beyond eight.
     pub extra_bits: u32,
-    /// Its chroma is as fine as its luma (4:4:4).
-    pub has_full_chroma: bool,
+    /// `chroma_format_idc`: 0 for none at all, 3 where chroma is as fine as luma.
+    pub chroma_format: u32,
+    /// A quantiser of zero leaves out transform and quantiser (`qpprime_y_zero_transform_bypass_flag`).
+    pub is_lossless: bool,
     /// All pictures are frames (`frame_mbs_only_flag`).
     pub is_progressive: bool,
     reference_frames: u32,
@@ -63,10 +66,10 @@ impl Sps {
         let [_, profile, _, _] = *head;
         let mut reader = Bits::new(body);
         reader.ue()?; // seq_parameter_set_id
-        let (chroma_format, extra_bits) = if WITH_CHROMA_FORMAT.contains(&profile) {
-            chroma_format(&mut reader)?
+        let chroma = if WITH_CHROMA_FORMAT.contains(&profile) {
+            Chroma::read(&mut reader)?
         } else {
-            (1, 0)
+            Chroma::default()
         };
         reader.ue()?; // log2_max_frame_num_minus4
         skip_order_count(&mut reader)?;
@@ -93,8 +96,9 @@ impl Sps {
         };
         Some(Self {
             profile,
-            extra_bits,
-            has_full_chroma: chroma_format == 3,
+            extra_bits: chroma.extra_bits,
+            chroma_format: chroma.format,
+            is_lossless: chroma.is_lossless,
             is_progressive,
             reference_frames,
             usability_at,
@@ -129,7 +133,8 @@ impl Sps {
     pub fn is_top_field_first(&self, unit: &[u8]) -> Option<bool> {
         const PICTURE_TIMING: u32 = 1;
         let at = self.usability.as_ref()?.picture_structure_at?;
-        let timing = message(unit, PICTURE_TIMING)?;
+        let mut messages = messages(unit, Codec::H264).into_iter();
+        let (_, timing) = messages.find(|(kind, _)| *kind == PICTURE_TIMING)?;
         let mut reader = Bits::new(&timing);
         (0..at).try_for_each(|_| reader.flag().map(drop))?;
         match reader.take(4)? {
@@ -196,26 +201,51 @@ fn includes(whole: u8, part: u8) -> bool {
     }
 }
 
-/// Returns `chroma_format_idc` and `bit_depth_luma_minus8`.
-fn chroma_format(reader: &mut Bits) -> Option<(u32, u32)> {
-    let chroma_format = reader.ue()?;
-    if chroma_format == 3 {
-        reader.flag()?; // separate_colour_plane_flag
-    }
-    let extra_bits = reader.ue()?;
-    reader.ue()?; // bit_depth_chroma_minus8
-    reader.flag()?; // qpprime_y_zero_transform_bypass_flag
-    if reader.flag()? {
-        // seq_scaling_matrix_present_flag
-        let lists = if chroma_format == 3 { 12 } else { 8 };
-        for list in 0..lists {
-            if reader.flag()? {
-                skip_scaling_list(reader, if list < 6 { 16 } else { 64 })?;
-            }
+/// What stands behind the id of an SPS of a [profile](WITH_CHROMA_FORMAT) with more than 4:2:0.
+struct Chroma {
+    /// `chroma_format_idc`
+    format: u32,
+    /// `bit_depth_luma_minus8`
+    extra_bits: u32,
+    /// `qpprime_y_zero_transform_bypass_flag`
+    is_lossless: bool,
+}
+
+impl Default for Chroma {
+    fn default() -> Self {
+        Self {
+            format: 1,
+            extra_bits: 0,
+            is_lossless: false,
         }
     }
-    // No profile has more than 14 bits.
-    (extra_bits <= 6).then_some((chroma_format, extra_bits))
+}
+
+impl Chroma {
+    fn read(reader: &mut Bits) -> Option<Self> {
+        let format = reader.ue()?;
+        if format == 3 {
+            reader.flag()?; // separate_colour_plane_flag
+        }
+        let extra_bits = reader.ue()?;
+        reader.ue()?; // bit_depth_chroma_minus8
+        let is_lossless = reader.flag()?;
+        if reader.flag()? {
+            // seq_scaling_matrix_present_flag
+            let lists = if format == 3 { 12 } else { 8 };
+            for list in 0..lists {
+                if reader.flag()? {
+                    skip_scaling_list(reader, if list < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+        // No profile has more than 14 bits.
+        (extra_bits <= 6).then_some(Self {
+            format,
+            extra_bits,
+            is_lossless,
+        })
+    }
 }
 
 /// H.264 §7.3.2.1.1.1.
@@ -327,34 +357,4 @@ fn skip_reference_decoder(reader: &mut Bits) -> Option<Option<u32>> {
     let delay_bits = reader.take(5)? + 1 + reader.take(5)? + 1;
     reader.take(5)?; // time_offset_length
     Some(Some(delay_bits))
-}
-
-/// The payload of the first message of a kind in a unit of supplemental enhancement information
-/// (H.264 §7.3.2.3.1), unescaped.
-fn message(unit: &[u8], kind: u32) -> Option<Vec<u8>> {
-    /// Numbers are written as so many bytes of 255 and a last one.
-    fn number(rest: &mut &[u8]) -> Option<u32> {
-        let mut sum = 0_u32;
-        loop {
-            let (byte, after) = rest.split_first()?;
-            *rest = after;
-            sum = sum.checked_add(u32::from(*byte))?;
-            if *byte < 255 {
-                return Some(sum);
-            }
-        }
-    }
-    if h264::kind(unit) != h264::SEI {
-        return None;
-    }
-    let payload = without_emulation_prevention(unit);
-    let mut rest = payload.get(1..)?;
-    loop {
-        let (found, bytes) = (number(&mut rest)?, number(&mut rest)?);
-        let (body, next) = rest.split_at_checked(usize::try_from(bytes).ok()?)?;
-        if found == kind {
-            return Some(body.to_vec());
-        }
-        rest = next;
-    }
 }

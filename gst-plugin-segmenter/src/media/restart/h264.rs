@@ -108,6 +108,11 @@ impl Rewriter {
         }
     }
 
+    /// Takes note of the picture parameter sets that are in force from the next picture on.
+    pub fn learn(&mut self, sets: &Sets) {
+        sets.pps.iter().for_each(|set| self.known.put_pps(set));
+    }
+
     /// Takes note of a picture that is not copied: one before the keyframe, or a leading one.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //! Access units of H.264 and H.265 as byte streams (Annex B of both).
 //!
 //! In a transport stream a delimiter begins every access unit (ISO/IEC 13818-1 §2.14.1, §2.17.1),
-//! and parameter sets stand before every entry frame, whether or not the sample brings some: those
-//! of the sample come later and win.
+//! and parameter sets stand before every entry frame and wherever they change, whether or not the
+//! sample brings some: those of the sample come later and win.
 
 use crate::media::nal::{Sets, h264, h265, in_sample};
 
@@ -48,17 +48,17 @@ impl AnnexB {
         }
     }
 
-    /// Appends a sample as one access unit.
-    pub fn append(&self, sample: &[u8], is_entry: bool, out: &mut Vec<u8>) {
-        let mut units = in_sample(sample, self.length_bytes).peekable();
-        match units.next_if(|unit| self.is_delimiter(unit)) {
+    /// Appends a sample as one access unit, whose one delimiter comes first.
+    pub fn append(&self, sample: &[u8], wants_sets: bool, out: &mut Vec<u8>) {
+        let units = || in_sample(sample, self.length_bytes);
+        match units().find(|unit| self.is_delimiter(unit)) {
             Some(delimiter) => push(delimiter, out),
             None => push(&self.delimiter(sample), out),
         }
-        if is_entry {
+        if wants_sets {
             out.extend_from_slice(&self.sets);
         }
-        for unit in units {
+        for unit in units().filter(|unit| !self.is_delimiter(unit)) {
             push(unit, out);
         }
     }
@@ -129,6 +129,19 @@ mod tests {
             &[0, 0, 0, 1, 0x67, 9, 0, 0, 0, 1, 0x65, 5],
         ];
         assert_eq!(h264(&sample, true), whole.concat());
+    }
+
+    #[test]
+    fn a_delimiter_behind_sets_that_were_put_in_front_comes_first() {
+        let sample = [
+            0, 0, 0, 2, 0x68, 9, 0, 0, 0, 2, 9, 0x10, 0, 0, 0, 2, 0x41, 5,
+        ];
+        let whole = [
+            &[0, 0, 0, 1, 9, 0x10][..],
+            &[0, 0, 0, 1, 0x68, 9],
+            &[0, 0, 0, 1, 0x41, 5],
+        ];
+        assert_eq!(h264(&sample, false), whole.concat());
     }
 
     #[test]

@@ -119,10 +119,10 @@ impl Form {
         }
     }
 
-    /// Appends a sample; `false` if it is too long.
-    pub fn append(&self, sample: &[u8], is_entry: bool, out: &mut Vec<u8>) -> bool {
+    /// Appends a sample, with its parameter sets if it wants them; `false` if it is too long.
+    pub fn append(&self, sample: &[u8], wants_sets: bool, out: &mut Vec<u8>) -> bool {
         match self {
-            Self::H264(form) | Self::H265(form) => form.append(sample, is_entry, out),
+            Self::H264(form) | Self::H265(form) => form.append(sample, wants_sets, out),
             Self::Aac { header, .. } => {
                 let Some(header) = header.of_frame(sample.len()) else {
                     return false;

@@ -44,6 +44,8 @@ pub struct Stream {
     counter: ContinuityCounter,
     /// By description.
     forms: Vec<Form>,
+    /// The description of the sample appended last.
+    latest: Option<usize>,
     held: Held,
 }
 
@@ -91,6 +93,7 @@ impl Stream {
             id: stream_id(first, track),
             counter: ContinuityCounter::new(),
             forms,
+            latest: None,
             held: Held::default(),
         })
     }
@@ -120,10 +123,16 @@ impl Stream {
         form.ok_or(TsWriteError::UnknownDescription { track, description })
     }
 
-    /// Appends a sample in the form that a PES packet holds.
-    pub fn append(&self, sample: &TsSample<'_>, unit: &mut Vec<u8>) -> Result<(), TsWriteError> {
+    /// Appends a sample in the form that a PES packet holds. Its parameter sets go with it where it
+    /// is an entry, and wherever the description is another than before.
+    pub fn append(
+        &mut self,
+        sample: &TsSample<'_>,
+        unit: &mut Vec<u8>,
+    ) -> Result<(), TsWriteError> {
+        let is_new = self.latest.replace(sample.description) != Some(sample.description);
         let form = self.form(sample.description)?;
-        if !form.append(sample.bytes, sample.is_entry, unit) {
+        if !form.append(sample.bytes, sample.is_entry || is_new, unit) {
             return Err(self.too_long(sample.bytes.len()));
         }
         Ok(())
