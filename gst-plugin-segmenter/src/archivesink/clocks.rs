@@ -3,13 +3,15 @@
 //! what the [judge](super::clock_judge) makes of a reference time, and what the
 //! [`Timeline`] learns of both.
 //!
-//! Each stream has a judge of its own, since each has reports of its own. As long as one stream's
+//! Streams that share their stamps share what is added to them: that of their pictures, or of the
+//! first where there are none. Each stream has a judge of its own, since each has reports of its own. As long as one stream's
 //! clock is believed, the others follow it; when none is, the machine's clock takes over, and that
 //! is said once, with what the camera said.
 
 use crate::utc::{SECOND_NS, UtcNs};
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Moved};
+use super::caps::Kind;
 use super::clock_judge::{Change, Fault, Judge, Reading, Verdict};
 use super::notice::Outbox;
 use super::recorder::{Incoming, Now};
@@ -33,6 +35,7 @@ pub struct Clocks {
 
 #[derive(Debug)]
 struct StreamClock {
+    kind: Kind,
     upstream: Upstream,
     arrival: Arrival,
     judge: Judge,
@@ -43,7 +46,8 @@ struct StreamClock {
 /// What a buffer did to its stream.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Observed {
-    /// By how much the frames that are still held move.
+    /// By how much the frames move that are still held, of each stream that
+    /// [shares](Clocks::shares) this one's stamps.
     pub held_ns: i64,
     /// This frame does not follow on the one before.
     pub jumped: bool,
@@ -71,9 +75,10 @@ impl Clocks {
     }
 
     /// A new stream, whose number is the next.
-    pub fn add_stream(&mut self) {
+    pub fn add_stream(&mut self, kind: Kind) {
         let upstream = Upstream::default();
         self.streams.push(StreamClock {
+            kind,
             upstream,
             arrival: Arrival::default(),
             judge: Judge::new(upstream.is_live(), self.limit_ns),
@@ -101,8 +106,24 @@ impl Clocks {
 
     /// What is added to a stream's stamps.
     pub fn correction_ns(&self, id: usize) -> i64 {
-        let stream = self.streams.get(id);
+        let stream = self.streams.get(self.leader(id));
         stream.map_or(0, |stream| stream.arrival.correction_ns())
+    }
+
+    /// Whether two streams share their stamps.
+    pub fn shares(&self, id: usize, other: usize) -> bool {
+        let demuxer = |id: usize| self.streams.get(id)?.upstream.demuxer;
+        id == other || (demuxer(id).is_some() && demuxer(id) == demuxer(other))
+    }
+
+    /// The stream whose arrivals count for one that shares its stamps.
+    fn leader(&self, id: usize) -> usize {
+        let shared = || (0..self.streams.len()).filter(|other| self.shares(id, *other));
+        let is_video = |id: &usize| {
+            let stream = self.streams.get(*id);
+            stream.is_some_and(|stream| stream.kind == Kind::Video)
+        };
+        shared().find(is_video).or(shared().next()).unwrap_or(id)
     }
 
     /// Why times come from where they do.
@@ -130,12 +151,16 @@ impl Clocks {
 
     /// Puts a stream to where others of its source are.
     fn join(&mut self, id: usize) -> i64 {
-        let Some(latency_ns) = self.streams.get(id).and_then(StreamClock::foreign_ns) else {
+        let alone = |stream: &StreamClock| match stream.upstream.demuxer {
+            Some(_) => None,
+            None => stream.foreign_ns(),
+        };
+        let Some(latency_ns) = self.streams.get(id).and_then(alone) else {
             return 0;
         };
         let others = self.streams.iter().enumerate();
-        let others = others
-            .filter(|(other, stream)| *other != id && stream.foreign_ns() == Some(latency_ns));
+        let others =
+            others.filter(|(other, stream)| *other != id && alone(stream) == Some(latency_ns));
         let least_ns = others
             .filter_map(|(_, other)| other.arrival.honest_ns())
             .min();
@@ -154,22 +179,16 @@ impl Clocks {
         timeline: &mut Timeline,
         outbox: &mut Outbox,
     ) -> Observed {
-        let Some(stream) = self.streams.get_mut(id) else {
-            return Observed::default();
-        };
         let came_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
-        let begins = stream.arrival.honest_ns().is_none();
+        let before_ns = self.correction_ns(id);
         let moved = came_ns
             .zip(now.running_ns)
-            .map(|(stamp_ns, running_ns)| stream.arrival.observe(stamp_ns, running_ns, held));
+            .map(|(stamp_ns, running_ns)| self.arrive(id, stamp_ns, running_ns, held));
         let moved = moved.unwrap_or_default();
-        if begins && !held {
-            self.join(id);
-        }
+        let correction_ns = self.correction_ns(id);
         let Some(stream) = self.streams.get_mut(id) else {
             return Observed::default();
         };
-        let correction_ns = stream.arrival.correction_ns();
         for stamp in [&mut incoming.raw.pts_ns, &mut incoming.raw.dts_ns] {
             *stamp = stamp.map(|ns| ns.saturating_add(correction_ns));
         }
@@ -198,10 +217,30 @@ impl Clocks {
             self.say(id, &change, outbox);
         }
         Observed {
-            held_ns: moved.held_ns,
+            held_ns: if held {
+                correction_ns.saturating_sub(before_ns)
+            } else {
+                0
+            },
             jumped: moved.jumped,
             on_probation: verdict == Some(Verdict::Probation),
         }
+    }
+
+    /// Compares a frame's stamp with its arrival.
+    fn arrive(&mut self, id: usize, stamp_ns: i64, running_ns: i64, held: bool) -> Moved {
+        if self.leader(id) != id {
+            return Moved::default();
+        }
+        let Some(stream) = self.streams.get_mut(id) else {
+            return Moved::default();
+        };
+        let begins = stream.arrival.honest_ns().is_none();
+        let moved = stream.arrival.observe(stamp_ns, running_ns, held);
+        if begins && !held {
+            self.join(id);
+        }
+        moved
     }
 
     fn any_is_believed(&self) -> bool {
@@ -277,3 +316,6 @@ fn of_the_same_era(camera: UtcNs, machine: UtcNs) -> UtcNs {
         false => camera,
     }
 }
+
+#[cfg(test)]
+mod tests;

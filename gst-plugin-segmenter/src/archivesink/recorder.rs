@@ -131,7 +131,7 @@ impl Recorder {
     /// A new pad; returns its number.
     pub fn add_stream(&mut self, kind: Kind) -> usize {
         self.streams.push(Stream::new(kind));
-        self.clocks.add_stream();
+        self.clocks.add_stream(kind);
         self.streams.len() - 1
     }
 
@@ -327,10 +327,10 @@ impl Recorder {
         let observed = self
             .clocks
             .observe(id, incoming, now, held, timeline, outbox);
-        if observed.held_ns != 0
-            && let Some(stream) = self.streams.get_mut(id)
-        {
-            stream.shift(observed.held_ns);
+        if observed.held_ns != 0 {
+            let streams = self.streams.iter_mut().enumerate();
+            let moved = streams.filter(|(other, _)| self.clocks.shares(id, *other));
+            moved.for_each(|(_, stream)| stream.shift(observed.held_ns));
         }
         if observed.on_probation {
             self.expect_reference();

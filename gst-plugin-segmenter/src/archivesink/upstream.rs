@@ -6,6 +6,8 @@
 //! * *Foreign* stamps are another machine's: whatever has a source that is not a camera or a
 //!   microphone at this machine (`Source/Video`, `Source/Audio`), which are stamped by the
 //!   pipeline's own clock.
+//! * Streams *share* stamps that one demuxer gave them: what one lies to another is then known, and
+//!   not for their arrivals to say (a transport stream sends pictures long before their sound).
 //! * A source *grows* that has pads which come and go: further streams of it may follow.
 
 use gst::prelude::*;
@@ -22,6 +24,8 @@ pub struct Upstream {
     pub latency_ns: Option<i64>,
     /// Stamps are another machine's.
     pub foreign: bool,
+    /// The demuxer whose streams share their stamps, by a number that is its own.
+    pub demuxer: Option<usize>,
     /// Further streams may come.
     pub grows: bool,
     /// An element was told to give frames reference times.
@@ -75,6 +79,9 @@ impl Upstream {
             .any(|local| class.starts_with(local))
         {
             self.foreign = false;
+        }
+        if self.demuxer.is_none() && class.starts_with("Codec/Demuxer") {
+            self.demuxer = Some(element.as_ptr().addr());
         }
         let sometimes = |template: &gst::PadTemplate| {
             template.direction() == gst::PadDirection::Src
