@@ -57,6 +57,10 @@ pub(super) fn archive_sink(root: &Path, pipeline: &str, output: &yaml::ArchiveOu
         "time-source",
         output.time_source.map(|source| source.nick().to_owned()),
     );
+    set(
+        "max-clock-offset",
+        output.max_clock_offset.as_ref().map(nanoseconds),
+    );
     set("fsync", output.fsync.map(|fsync| fsync.nick().to_owned()));
     text
 }

@@ -121,13 +121,13 @@ fn no_debug_output_of_a_definition_shows_a_password() {
 fn settings_of_an_output_reach_the_sink() {
     let lines = "source: { test: {} }, outputs: [ archive: { variant: low, container: mpegts, \
                  target_duration: 4s, chunk_duration: 500ms, align: true, time_source: clock, \
-                 fsync: chunk } ]";
+                 max_clock_offset: 7d, fsync: chunk } ]";
     let Build::Launch(text) = door(lines).build else {
         panic!("a test picture is one text");
     };
     let sink = "archivesink name=archive location=./archive stream=door variant=low \
                 container=mpegts target-duration=4000000000 chunk-duration=500000000 align=true \
-                time-source=clock fsync=chunk";
+                time-source=clock max-clock-offset=604800000000000 fsync=chunk";
     assert!(text.ends_with(sink), "{text}");
 }
 

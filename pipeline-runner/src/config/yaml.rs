@@ -192,6 +192,7 @@ pub(super) struct ArchiveOutput {
     pub chunk_duration: Option<Spanned<Time>>,
     pub align: Option<bool>,
     pub time_source: Option<TimeSource>,
+    pub max_clock_offset: Option<Spanned<Time>>,
     pub fsync: Option<Fsync>,
 }
 

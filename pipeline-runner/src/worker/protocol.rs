@@ -139,6 +139,9 @@ pub struct ArchiveStats {
     pub drift_ns: i64,
     /// Where the times come from (`reference`, `clock`).
     pub time_source: String,
+    /// Why they come from there.
+    #[serde(default)]
+    pub time_source_reason: String,
 }
 
 /// A closed segment.

@@ -338,6 +338,7 @@ fn archive_stats(pipeline: &gst::Pipeline) -> Option<ArchiveStats> {
         dropped: stats.get("dropped").unwrap_or_default(),
         drift_ns: stats.get("drift-ns").unwrap_or_default(),
         time_source: stats.get("time-source").unwrap_or_default(),
+        time_source_reason: stats.get("time-source-reason").unwrap_or_default(),
     })
 }
 
