@@ -363,7 +363,7 @@ impl Recorder {
         Some(Frame {
             sync: incoming.sync,
             is_makeshift: incoming.is_makeshift,
-            buffer: stream.with_new_sets(incoming.buffer),
+            buffer: stream.with_new_sets(incoming.buffer, incoming.sync),
             stamps,
         })
     }

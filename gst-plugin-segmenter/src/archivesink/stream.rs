@@ -62,6 +62,9 @@ pub struct Stream {
     /// Parameter sets that changed between keyframes, in the form of its samples: its next frame
     /// brings them along.
     new_sets: Option<gst::Buffer>,
+    /// The same for its next keyframe: a copy that goes on from one segment to the next does not
+    /// look at the next one's configuration if that is the one it began with.
+    sets_again: Option<gst::Buffer>,
     /// Repairs its stamps.
     pub stamper: Stamper,
     /// Frames that wait for a segment with a track for them, in order.
@@ -89,6 +92,7 @@ impl Stream {
             makes_do: false,
             units: AccessUnits::default(),
             new_sets: None,
+            sets_again: None,
             stamper: Stamper::new(40_000_000, None),
             held: VecDeque::new(),
             held_bytes: 0,
@@ -119,6 +123,7 @@ impl Stream {
         }
         match before.and_then(|before| in_band_sets(&before, caps)) {
             Some(sets) => {
+                self.sets_again = sets.clone().or(self.sets_again.take());
                 self.new_sets = sets.or(self.new_sets.take());
                 Change::Sets
             }
@@ -127,8 +132,9 @@ impl Stream {
     }
 
     /// A frame, with the parameter sets in front that came with its caps.
-    pub fn with_new_sets(&mut self, buffer: gst::Buffer) -> gst::Buffer {
-        let Some(mut whole) = self.new_sets.take() else {
+    pub fn with_new_sets(&mut self, buffer: gst::Buffer, is_keyframe: bool) -> gst::Buffer {
+        let again = self.sets_again.take_if(|_| is_keyframe);
+        let Some(mut whole) = self.new_sets.take().or(again) else {
             return buffer;
         };
         append(&mut whole, &buffer);
