@@ -2,11 +2,12 @@
 //! From a sample entry to caps: what parsers, decoders and muxers are told of an archived track.
 //!
 //! The way back from caps is `archivesink`'s. Samples stay as they are stored, so the caps are those
-//! of stored samples: `avc`, `hvc1`, raw AAC; a parser behind makes of them what is wanted.
+//! of stored samples: `avc`, `hvc1`, raw AAC; a parser behind makes of them what is wanted. Of MPEG
+//! audio the entry does not tell the layer, but the first sample does.
 
 use crate::media::{Codec, Colour, EntryError, OpusMapping, VideoFormat, codec_of_entry};
 
-/// Layer III from this rate on is MPEG-1's, and below half of it MPEG-2.5's.
+/// MPEG audio from this rate on is MPEG-1's, and below half of it MPEG-2.5's.
 const MPEG1_LOWEST_RATE: u32 = 32_000;
 
 /// The caps of the samples of a sample entry, a whole box.
@@ -43,7 +44,10 @@ pub fn caps_of_codec(codec: &Codec) -> gst::Caps {
             channels,
             rate,
         } => aac(audio_specific_config, *channels, *rate),
-        Codec::Mp3 { channels, rate } => mp3(*channels, *rate),
+        Codec::Mp2 { channels, rate } => mpeg_audio(2, *channels, *rate),
+        Codec::Mp3 { channels, rate } => mpeg_audio(3, *channels, *rate),
+        Codec::Ac3 { channels, rate, .. } => dolby("audio/x-ac3", *channels, *rate),
+        Codec::Eac3 { channels, rate, .. } => dolby("audio/x-eac3", *channels, *rate),
         Codec::Opus {
             channels,
             input_rate,
@@ -142,7 +146,7 @@ fn aac(config: &[u8], channels: u16, rate: u32) -> gst::Caps {
         .build()
 }
 
-fn mp3(channels: u16, rate: u32) -> gst::Caps {
+fn mpeg_audio(layer: i32, channels: u16, rate: u32) -> gst::Caps {
     let version = match rate {
         MPEG1_LOWEST_RATE.. => 1,
         _ if rate >= MPEG1_LOWEST_RATE / 2 => 2,
@@ -151,9 +155,27 @@ fn mp3(channels: u16, rate: u32) -> gst::Caps {
     sound("audio/mpeg", channels, rate)
         .field("mpegversion", 1)
         .field("mpegaudioversion", version)
-        .field("layer", 3)
+        .field("layer", layer)
         .field("parsed", true)
         .build()
+}
+
+fn dolby(name: &str, channels: u16, rate: u32) -> gst::Caps {
+    sound(name, channels, rate)
+        .field("framed", true)
+        .field("alignment", "frame")
+        .build()
+}
+
+/// MPEG audio of some layer.
+pub fn is_mpeg_audio(caps: &gst::CapsRef) -> bool {
+    caps.structure(0)
+        .is_some_and(|s| s.name() == "audio/mpeg" && s.get("mpegversion") == Ok(1))
+}
+
+/// Says of which layer it is.
+pub fn set_layer(caps: &mut gst::Caps, layer: u8) {
+    caps.make_mut().set("layer", i32::from(layer));
 }
 
 fn opus(channels: u8, input_rate: u32, mapping: Option<&OpusMapping>) -> gst::Caps {

@@ -26,7 +26,7 @@ fn fragmented(clip: Clip, folder: &Path) -> PathBuf {
 }
 
 fn samples<'a>(file: &'a [u8], track: &IndexTrack) -> Vec<TsSample<'a>> {
-    let hidden = track.edit_offset as i64;
+    let hidden = track.edit_offset;
     let ticks_90k = |time: i64| (time - hidden) * 90_000 / i64::from(track.timescale);
     let sample = |sample: &gstsegmenter::media::IndexSample| TsSample {
         description: 0,

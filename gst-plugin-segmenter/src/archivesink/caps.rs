@@ -15,8 +15,9 @@ const MP4_VIDEO: &str = "video/x-h264, stream-format=(string){ avc, avc3 }, alig
 /// What MP4 segments take on `audio_%u`.
 const MP4_AUDIO: &str = "audio/mpeg, mpegversion=4, stream-format=raw; \
     audio/x-opus, channel-mapping-family=(int)[ 0, 255 ]; \
-    audio/mpeg, mpegversion=1, layer=3, parsed=true; audio/x-flac, framed=true; \
-    audio/x-alaw; audio/x-mulaw";
+    audio/mpeg, mpegversion=1, layer=(int)[ 2, 3 ], parsed=true; \
+    audio/x-ac3, framed=true, alignment=frame; audio/x-eac3, framed=true, alignment=frame; \
+    audio/x-flac, framed=true; audio/x-alaw; audio/x-mulaw";
 /// What MPEG-TS segments take on `video`. Inside, a parser makes byte-stream of it all the same;
 /// with the configuration aside, which is preferred, segments can be given it at any keyframe.
 const TS_VIDEO: &str = "video/x-h264, stream-format=(string){ avc, avc3, byte-stream }, alignment=au; \
@@ -92,6 +93,23 @@ pub fn track(caps: &gst::CapsRef) -> Result<Track, CapsError> {
         },
         "video/x-vp9" => vp9(caps, s)?,
         "audio/mpeg" => mpeg_audio(caps, s)?,
+        // The configuration is the first frame's (`incomplete`).
+        "audio/x-ac3" => {
+            let (channels, rate) = channels_and_rate(caps, s, "ac3parse")?;
+            Codec::Ac3 {
+                dac3: codec_data(caps, s, "ac3parse")?,
+                channels,
+                rate,
+            }
+        }
+        "audio/x-eac3" => {
+            let (channels, rate) = channels_and_rate(caps, s, "ac3parse")?;
+            Codec::Eac3 {
+                dec3: codec_data(caps, s, "ac3parse")?,
+                channels,
+                rate,
+            }
+        }
         "audio/x-opus" => opus(caps, s)?,
         "audio/x-flac" => flac(caps, s)?,
         "audio/x-alaw" => {
@@ -114,7 +132,10 @@ pub fn track(caps: &gst::CapsRef) -> Result<Track, CapsError> {
 fn timescale(codec: &Codec) -> u32 {
     match codec {
         Codec::Aac { rate, .. }
+        | Codec::Mp2 { rate, .. }
         | Codec::Mp3 { rate, .. }
+        | Codec::Ac3 { rate, .. }
+        | Codec::Eac3 { rate, .. }
         | Codec::Flac { rate, .. }
         | Codec::Alaw { rate, .. }
         | Codec::Mulaw { rate, .. } => *rate,
@@ -137,6 +158,7 @@ pub fn nominal_duration_ns(caps: &gst::CapsRef) -> i64 {
     let samples = match (s.name().as_str(), s.get::<i32>("mpegversion")) {
         ("audio/mpeg", Ok(1)) => 1152,
         ("audio/mpeg", _) => 1024,
+        ("audio/x-ac3" | "audio/x-eac3", _) => 1536,
         ("audio/x-opus", _) => 960,
         ("audio/x-flac", _) => 4096,
         ("audio/x-alaw" | "audio/x-mulaw", _) => 160,
@@ -206,6 +228,7 @@ fn video_format(
         height: side("height")?,
         pixel_aspect: aspect.unwrap_or((1, 1)),
         colour: colour(s),
+        orientation: Default::default(),
     })
 }
 
@@ -265,6 +288,7 @@ fn vp9(caps: &gst::CapsRef, s: &gst::StructureRef) -> Result<Codec, CapsError> {
 fn mpeg_audio(caps: &gst::CapsRef, s: &gst::StructureRef) -> Result<Codec, CapsError> {
     let (channels, rate) = channels_and_rate(caps, s, "aacparse or mpegaudioparse")?;
     match (s.get::<i32>("mpegversion"), s.get::<i32>("layer")) {
+        (Ok(1), Ok(2)) => Ok(Codec::Mp2 { channels, rate }),
         (Ok(1), Ok(3)) => Ok(Codec::Mp3 { channels, rate }),
         (Ok(2 | 4), _) => Ok(Codec::Aac {
             audio_specific_config: codec_data(caps, s, "aacparse")?,

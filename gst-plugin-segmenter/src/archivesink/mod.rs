@@ -35,6 +35,7 @@ mod growing;
 mod health;
 mod imp;
 mod incoming;
+pub(crate) mod incomplete;
 mod mp4;
 mod mp4_output;
 mod mpegts;

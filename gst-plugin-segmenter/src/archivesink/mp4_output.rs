@@ -131,7 +131,7 @@ impl Mp4Output {
             Ok(false) => outbox.stats.late += 1,
             Err(error) => {
                 outbox.stats.dropped += 1;
-                outbox.warn(format!("a frame of stream {stream} was left out: {error}"));
+                outbox.warn_once(format!("frames of stream {stream} are left out: {error}"));
             }
         }
         open.waiting_since_ns.get_or_insert(now_ns);
@@ -226,7 +226,7 @@ impl Mp4Output {
                 !overfull
             }
             Err(WriteError::Media(error)) => {
-                outbox.warn(format!("frames were left out: {error}"));
+                outbox.warn_once(format!("frames are left out: {error}"));
                 self.give_up(index, outbox);
                 false
             }

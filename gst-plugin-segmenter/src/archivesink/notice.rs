@@ -61,7 +61,12 @@ pub struct Outbox {
     pub notices: Vec<Notice>,
     /// Counters since the start.
     pub stats: Stats,
+    /// What was said of single frames, not to be said of each.
+    said: Vec<String>,
 }
+
+/// So many different sentences of single frames are said at most.
+const MOST_SAID: usize = 64;
 
 impl Outbox {
     /// A segment was closed, or failed to be.
@@ -92,6 +97,15 @@ impl Outbox {
     /// Something is as it should be again.
     pub fn inform(&mut self, text: String) {
         self.notices.push(Notice::Info(text));
+    }
+
+    /// Something of a frame was not as it should be. It may be so of all that follow: the counters
+    /// count them, and the sentence is said once.
+    pub fn warn_once(&mut self, text: String) {
+        if self.said.len() < MOST_SAID && !self.said.contains(&text) {
+            self.said.push(text.clone());
+            self.warn(text);
+        }
     }
 
     /// Something was not as it should be.

@@ -17,11 +17,12 @@ mod borders;
 mod starting;
 mod waiting;
 
+use crate::media::Orientation;
 use crate::utc::UtcNs;
 
-use super::av1;
 use super::caps::{self, CapsError, Kind};
 use super::clocks::Clocks;
+use super::incomplete;
 use super::mp4::Frame;
 use super::notice::{Notice, Outbox};
 use super::output::Output;
@@ -145,13 +146,13 @@ impl Recorder {
     /// # Errors
     /// What is missing in the caps, and which element sets it.
     pub fn set_caps(&mut self, id: usize, new: &gst::Caps, now: Now) -> Result<(), CapsError> {
-        if self.settings.container == Container::Mp4 && av1::lacks_configuration(new) {
+        if self.settings.container == Container::Mp4 && incomplete::lacks_configuration(new) {
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.incomplete = Some(new.clone());
             }
             return Ok(());
         }
-        let track = match self.settings.container {
+        let mut track = match self.settings.container {
             Container::Mp4 => Some(caps::track(new)?),
             Container::MpegTs => None,
         };
@@ -159,6 +160,9 @@ impl Recorder {
         let Some(stream) = self.streams.get_mut(id) else {
             return Ok(());
         };
+        if let Some(track) = &mut track {
+            track.codec.turn(stream.orientation);
+        }
         let first = stream.caps.is_none();
         let change = stream.configure(new, track);
         if change != Change::None {
@@ -185,6 +189,23 @@ impl Recorder {
         }
     }
 
+    /// The pictures of a stream are turned from now on. MPEG-TS has no place for it.
+    pub fn turn(&mut self, id: usize, to: Orientation, now: Now) {
+        let Some(stream) = self
+            .streams
+            .get_mut(id)
+            .filter(|each| each.orientation != to)
+        else {
+            return;
+        };
+        stream.orientation = to;
+        if let Some(caps) = stream.caps.clone().filter(|_| stream.track.is_some())
+            && let Err(error) = self.set_caps(id, &caps, now)
+        {
+            self.outbox.warn(error.to_string());
+        }
+    }
+
     /// Upstream will give frames reference times, though not from the first one on.
     fn expect_reference(&mut self) {
         if self.settings.time_source != TimeSource::Clock && !self.started {
@@ -207,6 +228,12 @@ impl Recorder {
             Some(None) => {}
             None => {
                 self.outbox.stats.dropped += 1;
+                if incoming.sync {
+                    self.outbox.warn_once(format!(
+                        "frames of stream {id} are left out: neither its caps nor its keyframes \
+                         say how to decode it; put a parser before archivesink"
+                    ));
+                }
                 return;
             }
         }

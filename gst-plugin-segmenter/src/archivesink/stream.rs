@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 
-use crate::media::{Codec, Track};
+use crate::media::{Codec, Orientation, Track};
 use crate::utc::UtcNs;
 
 use super::access_units::{AccessUnits, append, parameter_sets};
 use super::av1;
 use super::caps::{Kind, nominal_duration_ns, reorder_depth};
+use super::incomplete;
 use super::mp4::Frame;
 use super::notice::Outbox;
 use super::recorder::Incoming;
@@ -44,6 +45,8 @@ pub struct Stream {
     pub incomplete: Option<gst::Caps>,
     /// What they mean, where the container is MP4.
     pub track: Option<Track>,
+    /// How its pictures are turned, as tags say.
+    pub orientation: Orientation,
     /// Its configuration changed since the current segment began.
     pub changed: bool,
     /// The segment being recorded has a track for it.
@@ -84,6 +87,7 @@ impl Stream {
             caps: None,
             incomplete: None,
             track: None,
+            orientation: Orientation::default(),
             changed: false,
             included: false,
             ended: false,
@@ -167,13 +171,16 @@ impl Stream {
     pub fn prepare(&mut self, incoming: &mut Incoming) -> Option<Option<gst::Caps>> {
         let incomplete = self.incomplete.take();
         let new = match &incomplete {
-            Some(caps) if incoming.sync => av1::configured(caps, &incoming.buffer),
+            Some(caps) if incoming.sync => incomplete::configured(caps, &incoming.buffer),
             _ => None,
         };
         if incomplete.is_some() && new.is_none() {
             self.incomplete = incomplete;
             return None;
         }
+        let is_av1 =
+            |caps: &gst::Caps| caps.structure(0).is_some_and(|s| s.name() == "video/x-av1");
+        let becomes_av1 = new.as_ref().is_some_and(is_av1);
         let is_av1 = matches!(
             self.track,
             Some(Track {
@@ -181,7 +188,7 @@ impl Stream {
                 ..
             })
         );
-        if is_av1 || new.is_some() {
+        if is_av1 || becomes_av1 {
             let buffer = std::mem::take(&mut incoming.buffer);
             incoming.buffer = av1::without_delimiter(buffer);
         }

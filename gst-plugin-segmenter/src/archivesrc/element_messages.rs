@@ -4,6 +4,7 @@
 use gst::prelude::*;
 
 use crate::cut::Summary;
+use crate::media::Skipped;
 
 /// `archive-cut`: what is about to be played.
 pub fn cut(src: &impl IsA<gst::Object>, summary: &Summary) -> gst::Message {
@@ -26,6 +27,17 @@ pub fn cut(src: &impl IsA<gst::Object>, summary: &Summary) -> gst::Message {
         .field("copied", count(summary.copied))
         .field("encoded", count(summary.encoded))
         .field("holes", gst::Array::new(holes));
+    gst::message::Element::builder(structure.build())
+        .src(src)
+        .build()
+}
+
+/// `archive-skipped`: a track of what is recorded that is not played.
+pub fn skipped(src: &impl IsA<gst::Object>, skipped: &Skipped) -> gst::Message {
+    let structure = gst::Structure::builder("archive-skipped")
+        .field("track", &skipped.track)
+        .field("codec", &skipped.codec)
+        .field("reason", &skipped.reason);
     gst::message::Element::builder(structure.build())
         .src(src)
         .build()

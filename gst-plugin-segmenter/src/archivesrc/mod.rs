@@ -19,7 +19,9 @@
  *
  * What is missing of the range is an error that says when it is, unless `allow-holes` is set; then
  * what there is, is played without a pause. When the range is composed, the element message
- * `archive-cut` says what it holds: `start`, `end`, `duration`, `copied`, `encoded`, `holes`.
+ * `archive-cut` says what it holds: `start`, `end`, `duration`, `copied`, `encoded`, `holes`. A track that
+ * is recorded and cannot be played is told by an element message `archive-skipped` (`track`, `codec`,
+ * `reason`) and a warning. How pictures are turned is told by the tag `image-orientation`.
  *
  * With `type=copy`, the frames from the keyframe before the range on come too, before the start of
  * the segment, where decoders drop them; muxers, which do not decode, want `type=smart`.

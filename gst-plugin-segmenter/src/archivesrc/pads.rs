@@ -10,7 +10,10 @@ use super::element_messages;
 use super::imp::{ArchiveSrc, lock};
 use super::reel::Reel;
 use super::track::{Playback, Playing, Track};
-use crate::caps::caps_of_entry;
+use crate::caps::{caps_of_entry, is_mpeg_audio, set_layer};
+use crate::cut::names;
+use crate::media::assembly::AssemblyTrack;
+use crate::media::{MpegAudioHeader, Skipped};
 
 /// What is pushed on a pad, before it has one.
 struct Prepared {
@@ -18,6 +21,8 @@ struct Prepared {
     name: String,
     caps: Vec<gst::Caps>,
     stream: gst::Stream,
+    /// How its pictures are turned, if they are.
+    tags: Option<gst::TagList>,
 }
 
 impl ArchiveSrc {
@@ -27,6 +32,9 @@ impl ArchiveSrc {
     /// If nothing of it can be pushed.
     pub(super) fn expose(&self, reel: Reel) -> Result<(), gst::ErrorMessage> {
         let obj = self.obj();
+        for skipped in &reel.summary.skipped {
+            self.leave_out(skipped);
+        }
         let prepared = self.prepare(&reel)?;
         let _ = obj.post_message(element_messages::cut(&*obj, &reel.summary));
         let collection = gst::StreamCollection::builder(None)
@@ -54,6 +62,7 @@ impl ArchiveSrc {
                 task,
                 prepared.caps,
                 greeting,
+                prepared.tags,
             ));
         }
         let playback = Playback::all(&reel);
@@ -102,24 +111,31 @@ impl ArchiveSrc {
             let caps = entries.map(|entry| caps_of_entry(entry).map(|caps| with_rate(caps, rate)));
             let caps: Result<Vec<_>, _> = caps.collect();
             match caps {
-                Ok(caps) => {
+                Ok(mut caps) => {
+                    if !track.is_video {
+                        tell_layer(reel, track, &mut caps);
+                    }
                     let id = stream_id(&uri, &name);
                     let first = caps.first();
                     let flags = gst::StreamFlags::empty();
                     let stream = gst::Stream::new(Some(&id), first, kind, flags);
+                    let tags = track.orientation.tag().map(orientation_tags);
+                    stream.set_tags(tags.as_ref());
                     prepared.push(Prepared {
                         number,
                         name,
                         caps,
                         stream,
+                        tags,
                     });
                 }
                 Err(reason) => {
-                    gst::element_imp_warning!(
-                        self,
-                        gst::StreamError::Format,
-                        ("{name} is left out: {reason}")
-                    );
+                    let entry = track.descriptions.first();
+                    self.leave_out(&Skipped {
+                        track: name,
+                        codec: entry.map_or_else(String::new, |entry| names::of_entry(entry)),
+                        reason: reason.to_string(),
+                    });
                 }
             }
         }
@@ -130,6 +146,13 @@ impl ArchiveSrc {
             ));
         }
         Ok(prepared)
+    }
+
+    /// Says that a track is not played.
+    fn leave_out(&self, skipped: &Skipped) {
+        let obj = self.obj();
+        let _ = obj.post_message(element_messages::skipped(&*obj, skipped));
+        gst::element_imp_warning!(self, gst::StreamError::Format, ("{skipped}"));
     }
 
     fn pad(&self, prepared: &Prepared) -> gst::Pad {
@@ -203,6 +226,30 @@ fn with_rate(mut caps: gst::Caps, rate: Option<gst::Fraction>) -> gst::Caps {
         caps.make_mut().set("framerate", rate);
     }
     caps
+}
+
+fn orientation_tags(name: &str) -> gst::TagList {
+    let mut tags = gst::TagList::new();
+    if let Some(tags) = tags.get_mut() {
+        tags.add::<gst::tags::ImageOrientation>(&name, gst::TagMergeMode::Replace);
+    }
+    tags
+}
+
+/// Puts the layer of MPEG audio into its caps: the first sample says it.
+fn tell_layer(reel: &Reel, track: &AssemblyTrack, caps: &mut [gst::Caps]) {
+    for (description, caps) in caps.iter_mut().enumerate() {
+        let mut samples = track.samples.iter();
+        let first = samples.find(|sample| usize::from(sample.description) == description);
+        let bytes = first
+            .filter(|_| is_mpeg_audio(caps))
+            .map(|first| reel.read(first));
+        // What cannot be read is told when it is played.
+        let header = bytes.and_then(|bytes| MpegAudioHeader::parse(&bytes.ok()?));
+        if let Some(header) = header {
+            set_layer(caps, header.layer);
+        }
+    }
 }
 
 /// The same for the same track of the same range, whenever it is played.

@@ -10,8 +10,8 @@ const VIDEO: &str = "video/x-h264, stream-format=(string){ avc, avc3 }, alignmen
 /// What comes out of `audio_%u`.
 const AUDIO: &str = "audio/mpeg, mpegversion=4, stream-format=raw, framed=true; \
     audio/x-opus, channel-mapping-family=(int)[ 0, 255 ]; \
-    audio/mpeg, mpegversion=1, layer=3, parsed=true; audio/x-flac, framed=true; \
-    audio/x-alaw; audio/x-mulaw";
+    audio/mpeg, mpegversion=1, layer=[ 1, 3 ], parsed=true; audio/x-ac3, framed=true; \
+    audio/x-eac3, framed=true; audio/x-flac, framed=true; audio/x-alaw; audio/x-mulaw";
 
 /// The caps of the template `video`.
 pub fn video() -> gst::Caps {

@@ -101,6 +101,9 @@ pub struct Track {
     pub caps: Vec<gst::Caps>,
     /// What is said before anything else.
     pub greeting: Vec<gst::Event>,
+    /// What is said of it, once there is a segment.
+    tags: Option<gst::TagList>,
+    is_tagged: bool,
     /// How far it is in the presentation.
     pub position_ns: i64,
     /// Nothing more is to be pushed.
@@ -124,6 +127,7 @@ impl Track {
         (task, lock): (gst::Task, gst::TaskLock),
         caps: Vec<gst::Caps>,
         greeting: Vec<gst::Event>,
+        tags: Option<gst::TagList>,
     ) -> Self {
         Self {
             number,
@@ -132,6 +136,8 @@ impl Track {
             lock,
             caps,
             greeting,
+            tags,
+            is_tagged: false,
             position_ns: 0,
             has_ended: false,
             is_unlinked: false,
@@ -157,6 +163,7 @@ impl Track {
             // After its end a stream has to be introduced again.
             self.greeted = 0;
             self.description = None;
+            self.is_tagged = false;
         }
         self.has_ended = false;
     }
@@ -179,6 +186,10 @@ impl Track {
                 let segment = playback.segment_of(&leg);
                 let event = gst::event::Segment::builder(&segment);
                 return Step::Event(event.seqnum(playback.seqnum).build());
+            }
+            if let Some(tags) = self.tags.clone().filter(|_| !self.is_tagged) {
+                self.is_tagged = true;
+                return Step::Event(gst::event::Tag::new(tags));
             }
             if self.next < leg.samples.end {
                 return self.sample(reel, &leg);

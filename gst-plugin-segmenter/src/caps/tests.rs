@@ -7,7 +7,7 @@ use std::io::Cursor;
 use gst::prelude::*;
 
 use super::*;
-use crate::archivesink::{av1, caps::track};
+use crate::archivesink::{av1, caps::track, incomplete};
 use crate::media::{Index, SegmentMark, TimeSource, init};
 use crate::utc::UtcNs;
 
@@ -94,9 +94,9 @@ fn entry(caps: &gst::Caps) -> Vec<u8> {
 /// Encodes, describes anew, and decodes as much as with the first caps, whichever elements do it.
 fn survives(encoder: &str, decoders: &[&str]) -> gst::Caps {
     let (mut caps, mut buffers) = pull(encoder);
-    if av1::lacks_configuration(&caps) {
+    if incomplete::lacks_configuration(&caps) {
         let first = buffers.first().expect("a buffer");
-        caps = av1::configured(&caps, first).expect("it begins with a keyframe");
+        caps = incomplete::configured(&caps, first).expect("it begins with a keyframe");
         buffers = buffers.into_iter().map(av1::without_delimiter).collect();
     }
     let again = caps_of_entry(&entry(&caps)).expect("it is known");

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::CutError;
 use crate::archive::Segment;
 use crate::media::assembly::SourceFile;
-use crate::media::{Frame, SegmentFrames, mp4_frames, ts_frames};
+use crate::media::{Frame, SegmentFrames, Skipped, mp4_frames, ts_frames};
 
 /// The memory that frames may take: some hours of one stream.
 pub const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -48,8 +48,8 @@ pub struct Indexed {
     pub source: SourceFile,
     /// Its frames.
     pub frames: Arc<SegmentFrames>,
-    /// What else it holds that cannot be cut: a sentence each.
-    pub skipped: Arc<[String]>,
+    /// The tracks of it that cannot be cut.
+    pub skipped: Arc<[Skipped]>,
 }
 
 impl Default for FrameCache {
@@ -149,20 +149,23 @@ fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
     let start = start.get(..read).unwrap_or_default();
     let is_ts =
         start.first() == Some(&TS_SYNC) && start.get(188).is_none_or(|next| *next == TS_SYNC);
-    let mut skipped = Vec::new();
-    let frames = if is_ts {
+    let (frames, skipped) = if is_ts {
         let found = ts_frames(&file, segment.name.start).map_err(|error| error.to_string())?;
-        skipped = found.skipped;
-        found.frames
+        (found.frames, found.skipped)
     } else if is_mp4(start) {
-        mp4_frames(&file, segment.name.start).map_err(said)?
+        let found = mp4_frames(&file, segment.name.start).map_err(said)?;
+        (found.frames, found.skipped)
     } else {
         return Err(format!(
             "it is neither MP4 nor MPEG-TS, by its first bytes ({bytes} bytes in all)"
         ));
     };
     if frames.tracks.is_empty() {
-        return Err("no whole frame is in it".to_owned());
+        let reasons: Vec<String> = skipped.iter().map(Skipped::to_string).collect();
+        return Err(match reasons.is_empty() {
+            true => "no whole frame is in it".to_owned(),
+            false => format!("no track of it can be cut: {}", reasons.join("; ")),
+        });
     }
     Ok(Indexed {
         source: SourceFile {
@@ -176,7 +179,10 @@ fn read(segment: &Segment, path: &PathBuf) -> Result<Indexed, String> {
 
 fn is_mp4(start: &[u8]) -> bool {
     let kind = start.get(4..8);
-    kind.is_some_and(|kind| [&b"ftyp"[..], b"styp", b"moov", b"free", b"uuid"].contains(&kind))
+    const FIRST: [&[u8]; 8] = [
+        b"ftyp", b"styp", b"moov", b"free", b"uuid", b"skip", b"wide", b"mdat",
+    ];
+    kind.is_some_and(|kind| FIRST.contains(&kind))
 }
 
 #[cfg(test)]
@@ -202,6 +208,7 @@ mod tests {
         let track = FrameTrack {
             is_video: true,
             timescale: 90_000,
+            orientation: Default::default(),
             descriptions: vec![Vec::new()],
             frames: vec![frame; frames],
         };

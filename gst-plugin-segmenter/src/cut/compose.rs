@@ -12,7 +12,7 @@ use super::stretch::{ns_ticks, ticks_ns};
 use super::{edges, pictures};
 use crate::archive::Archive;
 use crate::media::assembly::{Assembly, AssemblySample, AssemblyTrack, Part, PesSample};
-use crate::media::{Frame, Place};
+use crate::media::{Frame, Place, Skipped};
 use crate::utc::UtcNs;
 
 /// A cut: its samples, and what is to be said of it.
@@ -39,8 +39,8 @@ pub struct Summary {
     pub encoded: usize,
     /// What is missing.
     pub holes: Vec<Hole>,
-    /// What was recorded besides and cannot be cut: a sentence each.
-    pub skipped: Vec<String>,
+    /// The tracks that were recorded besides and cannot be cut.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Makes a cut. Pictures that have to be are encoded before this returns.
@@ -274,6 +274,7 @@ impl<'a> Builder<'a> {
             self.assembly.tracks.push(AssemblyTrack {
                 is_video: false,
                 timescale: format.timescale,
+                orientation: Default::default(),
                 descriptions: vec![entry],
                 edits: sound::edits(&samples, format.timescale, end_ns),
                 samples,

@@ -17,7 +17,9 @@ use super::span::Promise;
 use super::stretch::{Stretch, ns_ticks, zero_of};
 use crate::archive::{Archive, Best, Piece, best::TOLERANCE_NS};
 use crate::media::assembly::SourceFile;
-use crate::media::{Frame, FrameTrack, SegmentFrames, SegmentMark, beginning};
+use crate::media::{
+    Frame, FrameTrack, Orientation, SegmentFrames, SegmentMark, Skipped, beginning,
+};
 use crate::utc::{HOUR_NS, SECOND_NS, UtcNs};
 
 /// How much before and after a range is looked at.
@@ -38,8 +40,8 @@ pub struct Footage {
     pub clips: Vec<Clip>,
     /// What is missing, likewise.
     pub holes: Vec<Hole>,
-    /// What segments hold that cannot be cut: a sentence each.
-    pub skipped: Vec<String>,
+    /// The tracks of segments that cannot be cut.
+    pub skipped: Vec<Skipped>,
     frames: usize,
 }
 
@@ -50,6 +52,8 @@ pub struct TrackFormat {
     pub is_video: bool,
     /// Ticks per second, into which the times of all segments are turned.
     pub timescale: u32,
+    /// How its pictures are turned to be shown: as those of the first segment.
+    pub orientation: Orientation,
     /// The sample entries that its frames use.
     pub descriptions: Vec<Vec<u8>>,
 }
@@ -400,6 +404,7 @@ impl Numbers {
             formats.push(TrackFormat {
                 is_video: track.is_video,
                 timescale: track.timescale.max(1),
+                orientation: track.orientation,
                 descriptions: Vec::new(),
             });
             formats.len() - 1
@@ -449,6 +454,7 @@ mod tests {
         let track = FrameTrack {
             is_video: true,
             timescale: 90_000,
+            orientation: Default::default(),
             descriptions: vec![Vec::new()],
             frames: (0..25).map(frame).collect(),
         };

@@ -59,6 +59,7 @@ impl<'b, 'f, 'e> Line<'b, 'f, 'e> {
                 is_video: true,
                 timescale,
                 descriptions: entries.written(),
+                orientation: format.map(|format| format.orientation).unwrap_or_default(),
                 ..AssemblyTrack::default()
             },
             entries,

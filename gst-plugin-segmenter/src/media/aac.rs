@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! AAC: what an AudioSpecificConfig says, and ADTS headers.
 
+use super::bits::Bits;
+
 /// Sampling frequencies by their index (ISO/IEC 14496-3 table 1.18).
 const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000,
@@ -10,7 +12,7 @@ const RATES: [u32; 13] = [
 /// The beginning of an AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioSpecificConfig {
-    /// Audio object type: 2 is AAC LC.
+    /// Audio object type: 2 is AAC LC. Of HE-AAC that of its core, which decodes by itself.
     pub object_type: u8,
     /// Samples per second.
     pub rate: u32,
@@ -23,47 +25,37 @@ pub struct AudioSpecificConfig {
 impl AudioSpecificConfig {
     /// `None` if it is cut off or names a reserved rate.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
+        /// SBR, and parametric stereo with it.
+        const EXTENSIONS: [u8; 2] = [5, 29];
         let mut bits = Bits::new(bytes);
-        let object_type = match bits.take(5)? {
-            31 => 32 + bits.take(6)?,
-            object_type => object_type,
-        };
-        let rate = match bits.take(4)? {
-            15 => bits.take(24)?,
-            index => *RATES.get(index as usize)?,
-        };
+        let mut object_type = object_type(&mut bits)?;
+        let rate = sampling_frequency(&mut bits)?;
+        let channel_configuration = bits.byte(4)?;
+        if EXTENSIONS.contains(&object_type) {
+            sampling_frequency(&mut bits)?;
+            object_type = self::object_type(&mut bits)?;
+        }
         Some(Self {
-            object_type: object_type as u8,
+            object_type,
             rate,
-            channel_configuration: bits.take(4)? as u8,
-            has_short_frames: bits.take(1)? == 1,
+            channel_configuration,
+            has_short_frames: bits.flag()?,
         })
     }
 }
 
-/// The first bits of a few bytes.
-struct Bits {
-    value: u64,
-    left: u32,
+/// `GetAudioObjectType()` (§1.6.2.1).
+fn object_type(bits: &mut Bits<'_>) -> Option<u8> {
+    match bits.byte(5)? {
+        31 => Some(32 + bits.byte(6)?),
+        object_type => Some(object_type),
+    }
 }
 
-impl Bits {
-    fn new(bytes: &[u8]) -> Self {
-        let mut first = [0; 8];
-        for (to, from) in first.iter_mut().zip(bytes) {
-            *to = *from;
-        }
-        Self {
-            value: u64::from_be_bytes(first),
-            left: 8 * bytes.len().min(8) as u32,
-        }
-    }
-
-    fn take(&mut self, bits: u32) -> Option<u32> {
-        self.left = self.left.checked_sub(bits)?;
-        let taken = self.value >> (u64::BITS - bits);
-        self.value <<= bits;
-        Some(taken as u32)
+fn sampling_frequency(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.take(4)? {
+        15 => bits.take(24),
+        index => RATES.get(index as usize).copied(),
     }
 }
 
@@ -152,6 +144,9 @@ mod tests {
         // AAC LC at a rate of its own: 48001 Hz in 24 bits.
         let odd = AudioSpecificConfig::parse(&[0x17, 0x80, 0x5d, 0xc0, 0x90]).expect("it is whole");
         assert_eq!((odd.rate, odd.channel_configuration), (48_001, 2));
+        // HE-AAC: SBR of 48 kHz over a core of LC at 24 kHz, stereo.
+        let he = AudioSpecificConfig::parse(&[0x2b, 0x11, 0x88, 0x00]).expect("it is whole");
+        assert_eq!((he.object_type, he.rate), (2, 24_000));
         for short in [&[][..], &[0x11], &[0x17, 0x80, 0x5d]] {
             assert_eq!(AudioSpecificConfig::parse(short), None);
         }
@@ -184,7 +179,7 @@ mod tests {
             change(&mut config);
             AdtsHeader::new(&config).expect_err("it has no place")
         };
-        assert!(change(&|config| config.object_type = 5).contains("type 5"));
+        assert!(change(&|config| config.object_type = 42).contains("type 42"));
         assert!(change(&|config| config.rate = 48_001).contains("48001"));
         assert!(change(&|config| config.channel_configuration = 0).contains("channels"));
         assert!(change(&|config| config.channel_configuration = 11).contains("channels"));

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::frames::Frame;
+use super::orientation::Orientation;
 
 /// Tracks, and where the bytes of their samples are.
 #[derive(Clone, Debug, Default)]
@@ -105,6 +106,8 @@ pub struct AssemblyTrack {
     pub is_video: bool,
     /// Ticks per second.
     pub timescale: u32,
+    /// How its pictures are turned to be shown.
+    pub orientation: Orientation,
     /// Sample entries, each a whole box.
     pub descriptions: Vec<Vec<u8>>,
     /// In decoding order.

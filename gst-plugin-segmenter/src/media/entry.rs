@@ -21,7 +21,7 @@ const OBJECT_MPEG2_AUDIO: u8 = 0x69;
 const OBJECT_MPEG1_AUDIO: u8 = 0x6B;
 /// Stream type audio (ISO/IEC 14496-1 §7.2.6.6).
 const STREAM_AUDIO: u8 = 5;
-/// Layer III below this rate is MPEG-2's (ISO/IEC 13818-3).
+/// MPEG audio below this rate is MPEG-2's (ISO/IEC 13818-3).
 const MPEG1_LOWEST_RATE: u32 = 32_000;
 
 /// Writes the sample entry of `codec`; [`check`] has passed it.
@@ -62,7 +62,7 @@ pub fn encode(codec: &Codec, buf: &mut Vec<u8>) -> BoxResult {
             let esds = elementary_stream(OBJECT_AAC, Some(audio_specific_config));
             audio(buf, b"mp4a", *channels, *rate, 16, |buf| esds.encode(buf))
         }
-        Codec::Mp3 { channels, rate } => {
+        Codec::Mp2 { channels, rate } | Codec::Mp3 { channels, rate } => {
             let object = if *rate < MPEG1_LOWEST_RATE {
                 OBJECT_MPEG2_AUDIO
             } else {
@@ -71,6 +71,20 @@ pub fn encode(codec: &Codec, buf: &mut Vec<u8>) -> BoxResult {
             let esds = elementary_stream(object, None);
             audio(buf, b"mp4a", *channels, *rate, 16, |buf| esds.encode(buf))
         }
+        Codec::Ac3 {
+            dac3,
+            channels,
+            rate,
+        } => audio(buf, b"ac-3", *channels, *rate, 16, |buf| {
+            raw(buf, b"dac3", dac3)
+        }),
+        Codec::Eac3 {
+            dec3,
+            channels,
+            rate,
+        } => audio(buf, b"ec-3", *channels, *rate, 16, |buf| {
+            raw(buf, b"dec3", dec3)
+        }),
         Codec::Opus { .. } => opus(buf, codec),
         Codec::Flac {
             metadata,
@@ -119,6 +133,10 @@ pub fn check(codec: &Codec) -> Result<(), MediaError> {
             ..
         } if audio_specific_config.len() < 2 => {
             error("AAC", "an AudioSpecificConfig has at least 2 bytes")
+        }
+        Codec::Ac3 { dac3, .. } if dac3.len() < 3 => error("AC-3", "a dac3 record has 3 bytes"),
+        Codec::Eac3 { dec3, .. } if dec3.len() < 5 => {
+            error("E-AC-3", "a dec3 record has at least 5 bytes")
         }
         Codec::Flac { metadata, .. } if flac_blocks(metadata).is_none() => error(
             "FLAC",

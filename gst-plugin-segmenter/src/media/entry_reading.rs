@@ -25,8 +25,8 @@ const AUDIO_BYTES: usize = 28;
 pub enum EntryError {
     /// No codec that is known here.
     #[error(
-        "sample entries of type {0:?} are not known; H.264, H.265, AV1, VP9, AAC, MP3, Opus, \
-             FLAC, A-law and µ-law are"
+        "sample entries of type {0:?} are not known; H.264, H.265, AV1, VP9, AAC, MP2, MP3, AC-3, \
+             E-AC-3, Opus, FLAC, A-law and µ-law are"
     )]
     Unknown(String),
     /// A part of it is missing or cut off.
@@ -45,11 +45,11 @@ pub fn entry_kind(entry: &[u8]) -> [u8; 4] {
     kind.copied().unwrap_or_default()
 }
 
-/// The configuration box of a sample entry (`avcC`, `hvcC`, `av1C`, `vpcC`, `esds`, `dOps`,
-/// `dfLa`): its four characters and its body. A-law and µ-law have none.
+/// The configuration box of a sample entry (`avcC`, `hvcC`, `av1C`, `vpcC`, `esds`, `dac3`, `dec3`,
+/// `dOps`, `dfLa`): its four characters and its body. A-law and µ-law have none.
 pub fn entry_configuration(entry: &[u8], is_video: bool) -> Option<([u8; 4], &[u8])> {
-    const CONFIGURATIONS: [&[u8; 4]; 7] = [
-        b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dOps", b"dfLa",
+    const CONFIGURATIONS: [&[u8; 4]; 9] = [
+        b"avcC", b"hvcC", b"av1C", b"vpcC", b"esds", b"dac3", b"dec3", b"dOps", b"dfLa",
     ];
     let fixed = if is_video { VIDEO_BYTES } else { AUDIO_BYTES };
     children(entry.get(HEADER_BYTES + fixed..)?)
@@ -69,6 +69,8 @@ pub fn codec_of_entry(entry: &[u8]) -> Result<Codec, EntryError> {
         b"av01" => entry.av1(),
         b"vp09" => entry.vp9(),
         b"mp4a" => entry.mp4a(),
+        b"ac-3" => entry.ac3(),
+        b"ec-3" => entry.eac3(),
         b"Opus" => entry.opus(),
         b"fLaC" => entry.flac(),
         b"alaw" => {
@@ -159,7 +161,10 @@ impl<'a> Entry<'a> {
 
     fn mp4a(self) -> Result<Codec, EntryError> {
         let (channels, rate, fixed) = self.sound()?;
-        let esds = self.part(fixed, "esds")?;
+        // QuickTime has it in a box of boxes ("siDecompressionParam").
+        let wave = self.part(fixed, "wave").ok();
+        let in_wave = wave.and_then(|wave| child(wave, b"esds"));
+        let esds = in_wave.map_or_else(|| self.part(fixed, "esds"), Ok)?;
         let (object, specific) = decoder_configuration(esds).ok_or_else(|| self.damaged("esds"))?;
         match object {
             // MPEG-4 audio, and MPEG-2 AAC Main, LC and SSR (mp4ra.org, "Object types").
@@ -173,12 +178,31 @@ impl<'a> Entry<'a> {
                     rate: exact.filter(|exact| *exact > 65_535).unwrap_or(rate),
                 })
             }
+            // Whichever layer it is of: see `mpeg_audio`.
             0x69 | 0x6B => Ok(Codec::Mp3 { channels, rate }),
             _ => Err(EntryError::Unknown(format!(
                 "{} with object type {object:#04x}",
                 self.kind()
             ))),
         }
+    }
+
+    fn ac3(self) -> Result<Codec, EntryError> {
+        let (channels, rate, fixed) = self.sound()?;
+        Ok(Codec::Ac3 {
+            dac3: self.part(fixed, "dac3")?.to_vec(),
+            channels,
+            rate,
+        })
+    }
+
+    fn eac3(self) -> Result<Codec, EntryError> {
+        let (channels, rate, fixed) = self.sound()?;
+        Ok(Codec::Eac3 {
+            dec3: self.part(fixed, "dec3")?.to_vec(),
+            channels,
+            rate,
+        })
     }
 
     fn opus(self) -> Result<Codec, EntryError> {
@@ -235,6 +259,7 @@ impl<'a> Entry<'a> {
             height: height.into(),
             pixel_aspect: aspect.unwrap_or((1, 1)),
             colour: self.part(VIDEO_BYTES, "colr").ok().and_then(nclx),
+            orientation: Default::default(),
         })
     }
 

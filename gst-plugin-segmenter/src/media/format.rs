@@ -2,6 +2,8 @@
 //! What a track holds, as the recorder learns it from upstream: the codec with its configuration
 //! in the bytes the codec's own standard defines, and how a picture is to be shown.
 
+use super::orientation::Orientation;
+
 /// How a picture's samples become colours (ISO/IEC 23091-2, formerly ISO/IEC 23001-8): written as
 /// `colr` of type `nclx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct VideoFormat {
     pub pixel_aspect: (u32, u32),
     /// Colour, where upstream knows it.
     pub colour: Option<Colour>,
+    /// How it is turned, where upstream knows it. The header of a track says so, not its entry.
+    pub orientation: Orientation,
 }
 
 /// How the channels of an Opus stream are spread over its coupled and mono streams
@@ -47,7 +51,8 @@ pub struct OpusMapping {
 ///
 /// Samples are whole access units in the form the sample entry asks for: H.264 and H.265 with
 /// NAL unit lengths (never start codes), AV1 without temporal delimiters, AAC without ADTS
-/// headers, one Opus packet, one FLAC or MP3 frame, any number of A-law or µ-law octets.
+/// headers, one Opus packet, one frame of FLAC, MP2, MP3 or AC-3, one access unit of E-AC-3, any
+/// number of A-law or µ-law octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// H.264: `avc1`, or `avc3` where parameter sets may change inside the stream.
@@ -118,6 +123,31 @@ pub enum Codec {
         /// Samples per second.
         rate: u32,
     },
+    /// MPEG-1 or MPEG-2 layer II: as layer III, which samples alone tell it from.
+    Mp2 {
+        /// Channels.
+        channels: u16,
+        /// Samples per second.
+        rate: u32,
+    },
+    /// AC-3: `ac-3` (ETSI TS 102 366 §F.3).
+    Ac3 {
+        /// The body of its `dac3` box (§F.4), kept to the byte.
+        dac3: Vec<u8>,
+        /// Channels.
+        channels: u16,
+        /// Samples per second.
+        rate: u32,
+    },
+    /// E-AC-3: `ec-3` (ETSI TS 102 366 §F.5).
+    Eac3 {
+        /// The body of its `dec3` box (§F.6), kept to the byte.
+        dec3: Vec<u8>,
+        /// Channels of the first substream.
+        channels: u16,
+        /// Samples per second.
+        rate: u32,
+    },
     /// FLAC: `fLaC` (Encapsulation of FLAC in ISO Base Media File Format §3.3).
     Flac {
         /// Metadata blocks with their headers, STREAMINFO first (RFC 9639 §8); no `fLaC` marker.
@@ -146,6 +176,17 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Says how pictures are turned.
+    pub fn turn(&mut self, to: Orientation) {
+        match self {
+            Self::H264 { format, .. }
+            | Self::H265 { format, .. }
+            | Self::Av1 { format, .. }
+            | Self::Vp9 { format, .. } => format.orientation = to,
+            _ => {}
+        }
+    }
+
     /// How to show it; `None` for audio.
     pub fn video(&self) -> Option<&VideoFormat> {
         match self {

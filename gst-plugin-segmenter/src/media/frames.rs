@@ -7,6 +7,7 @@
 //! of either container knows its length before a byte of it is read.
 
 use super::mark::SegmentMark;
+use super::orientation::Orientation;
 use crate::utc::UtcNs;
 
 /// All frames of a segment.
@@ -27,6 +28,8 @@ pub struct FrameTrack {
     pub is_video: bool,
     /// Ticks per second.
     pub timescale: u32,
+    /// How its pictures are turned to be shown.
+    pub orientation: Orientation,
     /// Sample entries (ISO/IEC 14496-12 §8.5.2), each a whole box with its codec configuration.
     /// MPEG-TS may change its parameter sets on the way; then there are several.
     pub descriptions: Vec<Vec<u8>>,

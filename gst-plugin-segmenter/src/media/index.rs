@@ -5,7 +5,9 @@ use std::io::{self, Read, Seek};
 
 use super::entry_reading::{entry_configuration, entry_kind};
 use super::mark::SegmentMark;
+use super::orientation::Orientation;
 use super::scan::{Chunk, HeadTrack, Scan};
+use super::skipped::Skipped;
 use crate::utc::UtcNs;
 
 /// More samples than this are not kept: six hours of video at 60 frames a second.
@@ -18,6 +20,8 @@ pub struct Index {
     pub mark: Option<SegmentMark>,
     /// The tracks, in the order of the head.
     pub tracks: Vec<IndexTrack>,
+    /// Those that are left out.
+    pub skipped: Vec<Skipped>,
     /// The chunks, in the order of the file.
     pub chunks: Vec<IndexChunk>,
     /// The numbers of chunks go up by one; so many are not there between those that are.
@@ -37,10 +41,15 @@ pub struct IndexTrack {
     pub is_video: bool,
     /// Ticks per second.
     pub timescale: u32,
-    /// The sample entry, a whole box: four bytes of size, then the codec's four characters.
+    /// The first sample entry, a whole box: four bytes of size, then the codec's four characters.
     pub sample_entry: Vec<u8>,
-    /// Media time, in ticks, at which presentation starts.
-    pub edit_offset: u64,
+    /// The others, if there are several.
+    pub more_entries: Vec<Vec<u8>>,
+    /// Media time, in ticks, at which presentation starts; below zero if it starts later than
+    /// that of others.
+    pub edit_offset: i64,
+    /// How its pictures are turned.
+    pub orientation: Orientation,
     /// Its samples, in decoding order.
     pub samples: Vec<IndexSample>,
 }
@@ -60,6 +69,8 @@ pub struct IndexSample {
     pub offset: u64,
     /// Decoding can start here.
     pub sync: bool,
+    /// Which of the track's sample entries it is decoded with.
+    pub description: u16,
     /// When it was, if the file says.
     pub utc: Option<UtcNs>,
 }
@@ -105,6 +116,11 @@ impl Index {
             last = chunk.sequence;
             index.add(&scan.head.tracks, &chunk);
         }
+        let heads = scan.head.tracks.iter();
+        let skipped: Vec<Option<Skipped>> = heads.map(|head| head.skipped.clone()).collect();
+        let mut is_skipped = skipped.iter().map(Option::is_some);
+        index.tracks.retain(|_| is_skipped.next() != Some(true));
+        index.skipped = skipped.into_iter().flatten().collect();
         Ok(index)
     }
 
@@ -120,6 +136,9 @@ impl Index {
             let (Some(head), Some(track)) = (head, self.tracks.get_mut(sample.track)) else {
                 continue;
             };
+            if head.skipped.is_some() {
+                continue;
+            }
             track.samples.push(IndexSample {
                 pts: sample.pts,
                 dts: sample.dts,
@@ -127,6 +146,7 @@ impl Index {
                 bytes: sample.bytes,
                 offset: sample.offset,
                 sync: sample.sync,
+                description: sample.description,
                 utc: origin.map(|origin| origin + head.presentation_ns(sample.pts)),
             });
         }
@@ -139,8 +159,10 @@ impl IndexTrack {
             id: head.id,
             is_video: head.is_video,
             timescale: head.timescale,
-            sample_entry: head.sample_entry.clone(),
+            sample_entry: head.sample_entries.first().cloned().unwrap_or_default(),
+            more_entries: head.sample_entries.iter().skip(1).cloned().collect(),
             edit_offset: head.edit_offset,
+            orientation: head.orientation,
             samples: Vec::new(),
         }
     }

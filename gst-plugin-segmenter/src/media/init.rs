@@ -120,7 +120,9 @@ fn encode_track(buf: &mut Vec<u8>, id: u32, track: &Track, hidden: u64) -> BoxRe
 
 fn track_header(id: u32, video: Option<&VideoFormat>) -> Tkhd {
     let (width, height) = video.map_or((0, 0), shown_size);
+    let orientation = video.map(|video| video.orientation).unwrap_or_default();
     Tkhd {
+        matrix: orientation.matrix((width, height)),
         track_id: id,
         // Players offer the tracks of one group as alternatives: the audio tracks here.
         alternate_group: u16::from(video.is_none()),

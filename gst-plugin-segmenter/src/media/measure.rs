@@ -53,7 +53,8 @@ pub fn measure_mp4_from<R: Read + Seek>(reader: R) -> io::Result<Measured> {
     while let Some(chunk) = scan.next_chunk()? {
         whole_bytes = chunk.end;
         for sample in &chunk.samples {
-            let Some(track) = scan.head.tracks.get(sample.track) else {
+            let track = scan.head.tracks.get(sample.track);
+            let Some(track) = track.filter(|track| track.skipped.is_none()) else {
                 continue;
             };
             let end = sample.pts.saturating_add(sample.duration.into());

@@ -17,6 +17,9 @@
 //! [`measure()`]) takes hostile input: it reads box headers and `moof`s, seeks over `mdat`s, and
 //! bounds what it keeps.
 //!
+//! Other people's segments may be plain MP4 as well, with tables in place of chunks: they are read
+//! as one chunk.
+//!
 //! Cuts may also leave as MPEG-TS: [`TsWriter`].
 
 mod aac;
@@ -27,8 +30,10 @@ pub mod bits;
 mod boxes;
 mod chunk;
 pub mod configuration;
+mod dolby;
 mod entry;
 mod entry_reading;
+mod foreign;
 mod format;
 pub(crate) mod frames;
 mod index;
@@ -36,19 +41,24 @@ mod init;
 mod mark;
 mod measure;
 mod mp4_frames;
+mod mpeg_audio;
 pub mod nal;
 mod ntp;
+mod orientation;
 pub(crate) mod pictures;
 pub mod restart;
 mod retime;
 pub(crate) mod sample_reader;
+mod sample_tables;
 mod scan;
+mod skipped;
 pub(crate) mod ts;
 mod ts_write;
 mod virtual_mp4;
 
 pub use av1::av1_configuration;
 pub use chunk::{Run, Sample, UtcPoint, chunk_header};
+pub(crate) use dolby::configuration as dolby_configuration;
 pub use entry_reading::{EntryError, codec_of_entry, entry_configuration, entry_kind};
 pub use format::{Codec, Colour, OpusMapping, Track, VideoFormat};
 pub(crate) use frames::sort_by_showing;
@@ -57,9 +67,12 @@ pub use index::{Index, IndexChunk, IndexSample, IndexTrack};
 pub use init::init;
 pub use mark::{SegmentMark, TimeSource};
 pub use measure::{Measured, measure, measure_mp4, measure_mp4_from, measure_ts, measure_ts_from};
-pub use mp4_frames::mp4_frames;
+pub use mp4_frames::{Mp4Frames, mp4_frames};
+pub(crate) use mpeg_audio::Header as MpegAudioHeader;
+pub use orientation::Orientation;
 pub use retime::retime;
 pub use sample_reader::OpenFiles;
+pub use skipped::Skipped;
 pub use ts::{TsError, TsFrames, read_pes_sample, ts_frames};
 pub use ts_write::AnnexB;
 pub use ts_write::{TsSample, TsWriteError, TsWriter};

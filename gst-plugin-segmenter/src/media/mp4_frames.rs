@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
-//! The frames of a fragmented MP4 segment.
+//! The frames of an MP4 segment, fragmented or plain.
 //!
 //! Boxes say where samples are and when they are shown; of whether decoding can start at one they
 //! repeat what somebody thought. So the first NAL units of keyframes are read, a few hundred bytes
@@ -11,11 +11,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
 use super::beginning;
+use super::entry_reading::codec_of_entry;
+use super::foreign;
 use super::frames::{Frame, FrameKind, FrameTrack, Place, SegmentFrames, last_until_next};
 use super::index::{Index, IndexSample, IndexTrack};
 use super::nal::{self, Sets};
 use super::pictures::{Coding, Head, KnownSets};
 use super::scan::nanoseconds;
+use super::skipped::Skipped;
 use crate::utc::UtcNs;
 
 /// What one system call reads: the boxes of a chunk are mostly smaller.
@@ -25,41 +28,75 @@ const FAR_APART: usize = 300;
 /// How much of a picture is looked at to find its first slice; encoders' messages stand before it.
 const LOOK_BYTES: usize = 4 << 10;
 
-/// Reads the frames of a segment. Where it says no UTC itself, its first frame is at `start`.
+/// What an MP4 segment holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mp4Frames {
+    /// Its frames.
+    pub frames: SegmentFrames,
+    /// The tracks that are not among them as they cannot be.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Reads the frames of a segment. Where it says no UTC itself, its first keyframe (or, without
+/// pictures, its first sound) is at `start`, as in MPEG-TS.
 ///
 /// # Errors
 /// If reading fails, or the segment has more samples than are believed.
-pub fn mp4_frames(file: &File, start: UtcNs) -> io::Result<SegmentFrames> {
-    let index = Index::read(Blocks::new(file)?)?;
+pub fn mp4_frames(file: &File, start: UtcNs) -> io::Result<Mp4Frames> {
+    let mut index = Index::read(Blocks::new(file)?)?;
     let is_whole = index.whole_bytes == file.metadata()?.len();
-    let first = first_shown_ns(&index);
+    index.tracks.retain(|track| !track.samples.is_empty());
+    leave_out_further_video(&mut index);
+    let zero = start - named_ns(&index);
     let mut tracks: Vec<FrameTrack> = Vec::with_capacity(index.tracks.len());
     for track in &index.tracks {
-        tracks.push(frame_track(file, track, start - first)?);
+        tracks.push(frame_track(file, track, zero)?);
     }
     tracks.retain(|track| !track.frames.is_empty());
     tracks.sort_by_key(|track| !track.is_video);
-    Ok(SegmentFrames {
-        mark: index.mark,
-        tracks,
-        is_whole,
+    Ok(Mp4Frames {
+        frames: SegmentFrames {
+            mark: index.mark,
+            tracks,
+            is_whole,
+        },
+        skipped: index.skipped,
     })
 }
 
-/// The earliest presentation time of a picture, else of anything, from the segment's zero.
-fn first_shown_ns(index: &Index) -> i64 {
+/// Leaves one video track: the first of a codec that is known, as pictures of covers are tracks too.
+fn leave_out_further_video(index: &mut Index) {
+    let videos = || index.tracks.iter().filter(|track| track.is_video);
+    let is_known = |track: &&IndexTrack| codec_of_entry(&track.sample_entry).is_ok();
+    let Some(chosen) = videos()
+        .find(is_known)
+        .or(videos().next())
+        .map(|track| track.id)
+    else {
+        return;
+    };
+    let is_further = |track: &IndexTrack| track.is_video && track.id != chosen;
+    let further = index.tracks.iter().filter(|track| is_further(track));
+    let reason = "it is not the first video, and a cut holds one";
+    let further =
+        further.map(|track| foreign::skipped(track.id, &track.sample_entry, reason.into()));
+    index.skipped.extend(further.collect::<Vec<_>>());
+    index.tracks.retain(|track| !is_further(track));
+}
+
+/// The presentation time that a segment's name tells: of the first keyframe, else of the first
+/// sound; of what an edit list hides, the end of that.
+fn named_ns(index: &Index) -> i64 {
     let first = |video: bool| {
         let tracks = index.tracks.iter().filter(|track| track.is_video == video);
-        let shown = tracks.flat_map(|track| {
-            let times = track
-                .samples
-                .iter()
-                .map(|sample| presentation_ns(track, sample.pts));
-            times.filter(|ns| *ns >= 0)
+        let times = tracks.filter_map(|track| {
+            let keyframe = track.samples.iter().find(|sample| sample.sync);
+            let sample = keyframe.or(track.samples.first())?;
+            Some(presentation_ns(track, sample.pts))
         });
-        shown.min()
+        times.min()
     };
-    first(true).or_else(|| first(false)).unwrap_or(0)
+    first(true).or_else(|| first(false)).unwrap_or(0).max(0)
 }
 
 fn presentation_ns(track: &IndexTrack, pts: i64) -> i64 {
@@ -72,7 +109,10 @@ fn presentation_ns(track: &IndexTrack, pts: i64) -> i64 {
 fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<FrameTrack> {
     let mut keyframes = Keyframes::of(track);
     let looks_at_all = keyframes.is_some() && are_far_apart(&track.samples);
-    let hidden = i64::try_from(track.edit_offset).unwrap_or(i64::MAX);
+    let hidden = track.edit_offset;
+    let entries = std::iter::once(&track.sample_entry).chain(&track.more_entries);
+    let entries = entries.map(|entry| foreign::without_rates(entry, track.is_video));
+    let descriptions: Vec<Vec<u8>> = entries.collect();
     let mut frames = Vec::with_capacity(track.samples.len());
     for sample in &track.samples {
         let pts = sample.pts.saturating_sub(hidden);
@@ -92,7 +132,10 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
             duration: sample.duration,
             bytes: sample.bytes,
             file: 0,
-            description: 0,
+            description: match usize::from(sample.description) < descriptions.len() {
+                true => sample.description,
+                false => 0,
+            },
             kind,
             utc: sample
                 .utc
@@ -109,7 +152,8 @@ fn frame_track(file: &File, track: &IndexTrack, zero: UtcNs) -> io::Result<Frame
     Ok(FrameTrack {
         is_video: track.is_video,
         timescale: track.timescale,
-        descriptions: vec![track.sample_entry.clone()],
+        orientation: track.orientation,
+        descriptions,
         frames,
     })
 }

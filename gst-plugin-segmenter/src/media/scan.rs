@@ -3,16 +3,23 @@
 //!
 //! A chunk counts only when its `mdat` is wholly there and holds every sample its `moof` names.
 //! The walk ends at the first thing that is not a whole chunk: the cut edge a crash left, or
-//! damage. It reads box headers, `moov` and `moof`s, and never the frames.
+//! damage. It reads box headers, `moov` and `moof`s, and never the frames. A plain MP4, whose `moov`
+//! has tables of samples and may lie behind them, is one chunk up to its last whole `mdat`.
+//!
+//! Presentation begins where a track's edit list says (§8.6.6): empty edits at its start delay it,
+//! then the first edit with media tells the media time that is presented. That is what ffmpeg makes
+//! of fragments; further edits are passed over.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use mp4_atom::{Elst, Mdhd, Mfhd, Prft, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
+use mp4_atom::{Elst, Mdhd, Mfhd, Mvhd, Prft, Tfdt, Tfhd, Tkhd, Trex, Trun, TrunSamples};
 
 use super::boxes::{BoxAt, Child, child, children, leaf, read_body, read_header};
 use super::chunk::FLAG_IS_NON_SYNC;
 use super::mark::SegmentMark;
-use super::ntp;
+use super::orientation::Orientation;
+use super::skipped::Skipped;
+use super::{foreign, ntp, sample_tables};
 use crate::utc::UtcNs;
 
 /// A `moov` or `moof` larger than this is not read: a chunk of an hour's frames is far smaller.
@@ -21,6 +28,8 @@ const LARGEST_BOX_BYTES: u64 = 16 << 20;
 const MOST_SAMPLES: usize = 1 << 20;
 /// Tracks of a segment beyond this are not believed.
 const MOST_TRACKS: usize = 64;
+/// Sample entries of a track beyond this are not believed.
+const MOST_ENTRIES: usize = 256;
 
 /// What stands before the chunks.
 #[derive(Clone, Debug, Default)]
@@ -37,10 +46,15 @@ pub struct HeadTrack {
     pub id: u32,
     pub is_video: bool,
     pub timescale: u32,
-    /// The first sample entry, a whole box.
-    pub sample_entry: Vec<u8>,
-    /// Media time, in ticks, at which presentation starts.
-    pub edit_offset: u64,
+    /// The sample entries, each a whole box; at least one.
+    pub sample_entries: Vec<Vec<u8>>,
+    /// Media time, in ticks, at which presentation starts; below zero if it starts later than
+    /// the movie's.
+    pub edit_offset: i64,
+    /// How its pictures are turned.
+    pub orientation: Orientation,
+    /// Why it is left out, if so.
+    pub skipped: Option<Skipped>,
     defaults: Defaults,
 }
 
@@ -50,6 +64,7 @@ struct Defaults {
     duration: u32,
     bytes: u32,
     flags: u32,
+    description: u16,
 }
 
 /// A sample of a chunk.
@@ -63,6 +78,8 @@ pub struct ChunkSample {
     pub bytes: u32,
     pub offset: u64,
     pub sync: bool,
+    /// Which of the track's sample entries it is decoded with.
+    pub description: u16,
 }
 
 /// A whole chunk.
@@ -82,6 +99,8 @@ pub struct Scan<R> {
     reader: R,
     length: u64,
     at: u64,
+    /// The samples of a plain MP4, until they are given out.
+    plain: Option<Chunk>,
     pub head: Head,
 }
 
@@ -91,6 +110,7 @@ impl<R: Read + Seek> Scan<R> {
         let length = reader.seek(SeekFrom::End(0))?;
         let mut at = 0;
         let mut mark = None;
+        let mut media_start = None;
         while let Some(found) = read_header(&mut reader, at, length)? {
             at = found.end;
             match &found.kind {
@@ -100,19 +120,37 @@ impl<R: Read + Seek> Scan<R> {
                 }
                 b"moov" => {
                     let body = read_body(&mut reader, &found, LARGEST_BOX_BYTES)?;
-                    let tracks = body.as_deref().map(read_tracks).unwrap_or_default();
-                    return Ok((!tracks.is_empty()).then_some(Self {
+                    let body = body.unwrap_or_default();
+                    let tracks = read_tracks(&body);
+                    if tracks.is_empty() {
+                        return Ok(None);
+                    }
+                    let samples = read_tables(&body, &tracks, length);
+                    let head = Head {
+                        mark,
+                        tracks,
+                        bytes: media_start.unwrap_or(at),
+                    };
+                    let plain = match samples.is_empty() {
+                        true => None,
+                        false => {
+                            at = media_end(&mut reader, at, length)?;
+                            Some(Chunk::plain(&head, at, samples))
+                        }
+                    };
+                    return Ok((plain.is_some() || media_start.is_none()).then_some(Self {
                         reader,
                         length,
                         at,
-                        head: Head {
-                            mark,
-                            tracks,
-                            bytes: at,
-                        },
+                        plain,
+                        head,
                     }));
                 }
-                b"moof" | b"mdat" => return Ok(None),
+                // Before the head of a plain MP4.
+                b"mdat" => {
+                    media_start.get_or_insert(found.start);
+                }
+                b"moof" => return Ok(None),
                 _ => {}
             }
         }
@@ -121,6 +159,9 @@ impl<R: Read + Seek> Scan<R> {
 
     /// The next whole chunk; `None` at the end of what is whole.
     pub fn next_chunk(&mut self) -> io::Result<Option<Chunk>> {
+        if let Some(plain) = self.plain.take() {
+            return Ok(Some(plain));
+        }
         let start = self.at;
         let mut at = start;
         let mut points = Vec::new();
@@ -160,7 +201,59 @@ impl<R: Read + Seek> Scan<R> {
     }
 }
 
+impl Chunk {
+    fn plain(head: &Head, end: u64, samples: Vec<ChunkSample>) -> Self {
+        Self {
+            start: head.bytes,
+            end,
+            sequence: None,
+            origins: vec![None; head.tracks.len()],
+            samples,
+        }
+    }
+}
+
+/// Where the last whole `mdat` ends of those that follow `at` without fragments between.
+fn media_end<R: Read + Seek>(reader: &mut R, at: u64, length: u64) -> io::Result<u64> {
+    let (mut at, mut end) = (at, at);
+    while let Some(found) = read_header(reader, at, length)? {
+        match &found.kind {
+            b"moof" | b"moov" | b"prft" => break,
+            b"mdat" => end = found.end,
+            _ => {}
+        }
+        at = found.end;
+    }
+    Ok(end)
+}
+
+/// The samples that the tables of a plain MP4 name, track by track. Tables that contradict
+/// themselves name none.
+fn read_tables(moov: &[u8], tracks: &[HeadTrack], length: u64) -> Vec<ChunkSample> {
+    let mut all = Vec::new();
+    for track in children(moov).filter(|child| child.kind == *b"trak") {
+        let header = child(track.body, b"tkhd").and_then(leaf::<Tkhd>);
+        let id = header.map(|header| header.track_id);
+        let number = tracks.iter().position(|track| Some(track.id) == id);
+        let known = number.and_then(|number| Some((number, tracks.get(number)?)));
+        let Some((number, _)) = known.filter(|(_, track)| track.skipped.is_none()) else {
+            continue;
+        };
+        let most = MOST_SAMPLES - all.len();
+        let table = sample_table(track.body);
+        let samples = table.and_then(|table| sample_tables::samples(number, table, length, most));
+        all.extend(samples.unwrap_or_default());
+    }
+    all
+}
+
+fn sample_table(track: &[u8]) -> Option<&[u8]> {
+    child(child(child(track, b"mdia")?, b"minf")?, b"stbl")
+}
+
 fn read_tracks(moov: &[u8]) -> Vec<HeadTrack> {
+    let movie = child(moov, b"mvhd").and_then(leaf::<Mvhd>);
+    let movie_timescale = movie.map_or(0, |movie| movie.timescale);
     let extends = child(moov, b"mvex").unwrap_or_default();
     let defaults: Vec<Trex> = children(extends)
         .filter(|child| child.kind == *b"trex")
@@ -169,38 +262,60 @@ fn read_tracks(moov: &[u8]) -> Vec<HeadTrack> {
     children(moov)
         .filter(|child| child.kind == *b"trak")
         .take(MOST_TRACKS)
-        .filter_map(|track| read_track(track.body, &defaults))
+        .filter_map(|track| read_track(track.body, movie_timescale, &defaults))
         .collect()
 }
 
-fn read_track(track: &[u8], defaults: &[Trex]) -> Option<HeadTrack> {
-    let id = leaf::<Tkhd>(child(track, b"tkhd")?)?.track_id;
+fn read_track(track: &[u8], movie_timescale: u32, defaults: &[Trex]) -> Option<HeadTrack> {
+    let header = leaf::<Tkhd>(child(track, b"tkhd")?)?;
+    let id = header.track_id;
     let media = child(track, b"mdia")?;
     let timescale = leaf::<Mdhd>(child(media, b"mdhd")?)?.timescale;
     // Version, flags and a reserved field stand before the handler (§8.4.3).
-    let is_video = child(media, b"hdlr")?.get(8..12) == Some(b"vide");
-    let table = child(child(media, b"minf")?, b"stbl")?;
+    let handler: [u8; 4] = *child(media, b"hdlr")?.get(8..)?.first_chunk()?;
     // Version, flags and the number of entries stand before the first one.
-    let entries = child(table, b"stsd")?.get(8..)?;
-    let sample_entry = children(entries).next()?.whole.to_vec();
+    let entries = child(sample_table(track)?, b"stsd")?.get(8..)?;
+    let entries = children(entries).take(MOST_ENTRIES);
+    let sample_entries: Vec<Vec<u8>> = entries.map(|entry| entry.whole.to_vec()).collect();
+    let skipped = foreign::reason_to_skip(id, handler, sample_entries.first()?);
     let edits = child(track, b"edts").and_then(|edits| child(edits, b"elst"));
-    let edit_offset = edits
-        .and_then(leaf::<Elst>)
-        .and_then(|list| list.entries.iter().find_map(|edit| edit.media_time))
-        .unwrap_or(0);
+    let edits = edits.and_then(leaf::<Elst>).unwrap_or_default();
     let extends = defaults.iter().find(|extends| extends.track_id == id);
-    (timescale > 0 && i64::try_from(edit_offset).is_ok()).then_some(HeadTrack {
+    (timescale > 0).then_some(HeadTrack {
         id,
-        is_video,
+        is_video: handler == *b"vide",
         timescale,
-        sample_entry,
-        edit_offset,
+        sample_entries,
+        edit_offset: edit_offset(&edits, movie_timescale, timescale)?,
+        orientation: Orientation::of_matrix(&header.matrix),
+        skipped,
         defaults: extends.map_or(Defaults::default(), |extends| Defaults {
             duration: extends.default_sample_duration,
             bytes: extends.default_sample_size,
             flags: extends.default_sample_flags,
+            description: number_of_entry(extends.default_sample_description_index),
         }),
     })
+}
+
+/// Entries are counted from 1.
+fn number_of_entry(index: u32) -> u16 {
+    u16::try_from(index.saturating_sub(1)).unwrap_or(0)
+}
+
+/// The media time at which presentation starts: that of the first edit with media, less what the
+/// empty ones before it delay it by, which is told in ticks of the movie. `None` if that is beyond
+/// all times.
+fn edit_offset(edits: &Elst, movie_timescale: u32, timescale: u32) -> Option<i64> {
+    let empty = edits
+        .entries
+        .iter()
+        .take_while(|edit| edit.media_time.is_none());
+    let delay: i128 = empty.map(|edit| i128::from(edit.segment_duration)).sum();
+    let movie = i128::from(movie_timescale.max(1));
+    let delay = (delay * i128::from(timescale) + movie / 2) / movie;
+    let first = edits.entries.iter().find_map(|edit| edit.media_time);
+    i64::try_from(i128::from(first.unwrap_or(0)) - delay).ok()
 }
 
 /// A `moof` whose samples are yet to be found in an `mdat`.
@@ -241,6 +356,9 @@ impl Moof {
             duration: header.default_sample_duration.unwrap_or(usual.duration),
             bytes: header.default_sample_size.unwrap_or(usual.bytes),
             flags: header.default_sample_flags.unwrap_or(usual.flags),
+            description: header
+                .sample_description_index
+                .map_or(usual.description, number_of_entry),
         };
         let base = match header.base_data_offset {
             Some(offset) => offset,
@@ -288,6 +406,7 @@ impl Moof {
                 bytes,
                 offset: place.offset,
                 sync: entry.flags.unwrap_or(defaults.flags) & FLAG_IS_NON_SYNC == 0,
+                description: defaults.description,
             });
             place.dts = place.dts.checked_add(duration.into())?;
             place.offset = place.offset.checked_add(bytes.into())?;

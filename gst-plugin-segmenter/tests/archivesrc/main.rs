@@ -4,6 +4,7 @@
 mod codecs;
 mod decoding;
 mod errors;
+mod foreign;
 mod holes;
 mod linking;
 mod muxing;

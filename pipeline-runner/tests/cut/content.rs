@@ -45,6 +45,7 @@ fn a_copy_shows_the_frames_of_its_range_and_no_other() {
                 "duration_ns": 4_120_000_000_i64,
                 "frames": { "copied": 103, "encoded": 0 },
                 "holes": [],
+                "skipped": [],
                 "etag": etag,
             })
         );

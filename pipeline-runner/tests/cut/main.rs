@@ -9,6 +9,7 @@ mod damage;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod disk;
 mod ending;
+mod foreign;
 mod holes;
 #[path = "../archive/material.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]

@@ -83,6 +83,7 @@ fn segment() -> Result<Vec<u8>, MediaError> {
                 height: 360,
                 pixel_aspect: (4, 3),
                 colour: None,
+                orientation: Default::default(),
             },
         },
     };

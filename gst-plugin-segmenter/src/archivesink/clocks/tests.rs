@@ -34,6 +34,7 @@ fn apart_ns(demuxer: Option<usize>) -> i64 {
                     ..RawStamps::default()
                 },
                 sync: true,
+                is_makeshift: false,
                 reference: None,
             };
             let now = Now {

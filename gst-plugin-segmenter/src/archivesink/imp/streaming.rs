@@ -14,6 +14,7 @@ use super::super::recorder::{Now, Recorder};
 use super::super::settings::Container;
 use super::super::upstream::Upstream;
 use super::{ArchiveSink, CAT, State, lock};
+use crate::media::Orientation;
 
 impl ArchiveSink {
     pub(super) fn chain(
@@ -83,6 +84,7 @@ impl ArchiveSink {
         match event.view() {
             gst::EventView::Caps(caps) => return self.set_caps(pad, caps.caps()),
             gst::EventView::Segment(segment) => return self.set_segment(pad, segment.segment()),
+            gst::EventView::Tag(tags) => self.set_tags(pad, tags.tag()),
             gst::EventView::Gap(gap) => self.gap(pad, gap),
             gst::EventView::Eos(_) => self.end(pad, event.seqnum()),
             gst::EventView::FlushStart(_) => self.set_flushing(pad, true),
@@ -133,6 +135,23 @@ impl ArchiveSink {
             pad.segment = Some(segment.clone());
         }
         true
+    }
+
+    /// How pictures are turned is in no caps.
+    fn set_tags(&self, pad: &gst::Pad, tags: &gst::TagListRef) {
+        let name = tags.get::<gst::tags::ImageOrientation>();
+        let Some(to) = name.and_then(|name| Orientation::of_tag(name.get())) else {
+            return;
+        };
+        let now = self.now();
+        let mut state = lock(&self.state);
+        let id = state.pad(pad).map(|pad| pad.id);
+        if let Some((id, recorder)) = id.zip(state.recorder.as_mut()) {
+            recorder.turn(id, to, now);
+        }
+        let notices = state.notices();
+        drop(state);
+        self.carry_out(notices);
     }
 
     fn gap(&self, pad: &gst::Pad, gap: &gst::event::Gap) {

@@ -10,6 +10,7 @@ fn format(pixel_aspect: (u32, u32), colour: Option<Colour>) -> VideoFormat {
         height: 1080,
         pixel_aspect,
         colour,
+        orientation: Default::default(),
     }
 }
 

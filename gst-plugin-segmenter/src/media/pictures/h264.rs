@@ -147,6 +147,7 @@ pub fn codec(known: &KnownSets, pps_id: u32) -> Option<Codec> {
             height: sps.height,
             pixel_aspect: sps.vui.pixel_aspect,
             colour: sps.vui.colour,
+            orientation: Default::default(),
         },
     })
 }

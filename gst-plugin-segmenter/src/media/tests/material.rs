@@ -136,6 +136,7 @@ fn codec(file: &[u8], value: &dyn Fn(&str) -> String) -> Codec {
         height: value("height").parse().expect("a height"),
         pixel_aspect: aspect(&value("sample_aspect_ratio")),
         colour: colour(file),
+        orientation: Default::default(),
     };
     let channels = || value("channels").parse().expect("channels");
     let rate = || value("sample_rate").parse().expect("a rate");
@@ -170,6 +171,20 @@ fn codec(file: &[u8], value: &dyn Fn(&str) -> String) -> Codec {
             rate: rate(),
         },
         "opus" => opus(&boxed(file, b"dOps")),
+        "mp2" => Codec::Mp2 {
+            channels: channels(),
+            rate: rate(),
+        },
+        "ac3" => Codec::Ac3 {
+            dac3: boxed(file, b"dac3"),
+            channels: channels(),
+            rate: rate(),
+        },
+        "eac3" => Codec::Eac3 {
+            dec3: boxed(file, b"dec3"),
+            channels: channels(),
+            rate: rate(),
+        },
         "mp3" => Codec::Mp3 {
             channels: channels(),
             rate: rate(),
@@ -345,5 +360,6 @@ pub fn square(width: u32, height: u32) -> VideoFormat {
         height,
         pixel_aspect: (1, 1),
         colour: None,
+        orientation: Default::default(),
     }
 }

@@ -49,7 +49,7 @@ fn the_index_gives_back_every_sample_as_it_was_written() {
     assert_eq!(index.tracks.len(), streams.len());
     for (track, stream) in index.tracks.iter().zip(&streams) {
         assert_eq!(track.timescale, stream.track.timescale);
-        assert_eq!(track.edit_offset, stream.hidden());
+        assert_eq!(track.edit_offset, stream.hidden() as i64);
         assert_eq!(track.samples.len(), stream.packets.len());
         for (sample, packet) in track.samples.iter().zip(&stream.packets) {
             let hidden = stream.hidden() as i64;
@@ -123,7 +123,7 @@ fn what_ffmpeg_fragments_is_indexed_as_ffprobe_sees_it() {
 }
 
 fn as_ffprobe(track: &IndexTrack, sample: &IndexSample) -> String {
-    let hidden = track.edit_offset as i64;
+    let hidden = track.edit_offset;
     let flags = if sample.sync { "K_" } else { "__" };
     let (pts, dts) = (sample.pts - hidden, sample.dts - hidden);
     format!("{pts},{dts},{},{},{flags}", sample.bytes, sample.offset)

@@ -66,7 +66,7 @@ pub fn sample(file: &[u8], track: &FrameTrack, frame: &Frame) -> Option<Vec<u8>>
 fn is_as_muxed(path: &Path, source: &[Stream]) {
     let file = fs::read(path).expect("the file");
     let found = index(path);
-    assert_eq!(found.skipped, Vec::<String>::new());
+    assert_eq!((found.skipped, found.empty), (Vec::new(), Vec::new()));
     assert_eq!(found.damaged, 0);
     assert_eq!(found.frames.mark, None);
     assert_eq!(found.frames.tracks.len(), source.len());
@@ -188,6 +188,44 @@ fn h264_with_b_frames_and_aac_are_as_muxed_by_both_muxers() {
     assert!(disposable > 10, "{disposable} of 45");
     let path = gstreamer_ts(&source, ["h264parse config-interval=-1", "aacparse"]);
     is_as_muxed(&path, &without_hidden_sound(&path, muxed));
+}
+
+#[test]
+fn sound_of_broadcasts_is_as_muxed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, coding, muxing) in [
+        ("layer-ii.mp4", "-c:a mp2 -b:a 192k", ""),
+        ("low-rate.mp4", "-c:a mp2 -ar 24000 -ac 1 -b:a 64k", ""),
+        ("ac3.mp4", "-c:a ac3 -b:a 192k", ""),
+        (
+            "dvb-ac3.mp4",
+            "-c:a ac3 -ar 44100 -ac 6 -b:a 448k",
+            "-mpegts_flags system_b",
+        ),
+        ("eac3.mp4", "-c:a eac3 -b:a 192k", ""),
+        (
+            "dvb-eac3.mp4",
+            "-c:a eac3 -ac 6 -b:a 384k",
+            "-mpegts_flags system_b",
+        ),
+        ("latm.mp4", "-c:a aac -ac 2", "-mpegts_flags latm"),
+        ("he-latm.mp4", "-c:a aac -ar 24000", "-mpegts_flags latm"),
+    ] {
+        let options = format!("{H264} {coding}");
+        let source = encode(folder.path(), name, &[PICTURE, TONE], &options);
+        let mut muxed = streams(&source);
+        let path = ffmpeg_ts(&source, muxing);
+        let found = index(&path);
+        if let Codec::Aac {
+            audio_specific_config,
+            ..
+        } = &mut muxed[1].track.codec
+        {
+            audio_specific_config.truncate(2);
+        }
+        assert_eq!(found.frames.tracks.len(), 2, "{name}: {found:?}");
+        is_as_muxed(&path, &muxed);
+    }
 }
 
 #[test]

@@ -187,37 +187,51 @@ fn what_cannot_be_cut_is_skipped_and_named() {
     let tone = "sine=frequency=440:sample_rate=48000:duration=1";
     let options = "-c:v libx264 -c:a aac";
     let source = encode(folder.path(), "source.mp4", &[picture, tone], options);
-    let found = index(&ffmpeg_ts(&source, "-mpegts_flags latm"));
-    assert_eq!(found.frames.tracks.len(), 1);
-    let wanted = "stream type 0x11 (AAC in LATM) on PID 257 cannot be cut; \
-                  H.264, H.265, AAC (ADTS), MP3 and Opus can";
-    assert_eq!(found.skipped, [wanted]);
-    for (coding, wanted) in [
+    let two_videos = "-map 0:v -c:v:1 mpeg2video";
+    for (coding, track, codec, reason) in [
         (
-            "-c:a mp2",
-            "MPEG audio on PID 257 cannot be cut: it has MPEG audio of layer I or II",
+            "-c:a dca -ac 2 -strict -2",
+            "PID 257",
+            "DTS (stream type 0x82)",
+            "AC-3, E-AC-3 and Opus can be cut",
         ),
         (
-            "-c:a ac3",
-            "stream type 0x81 (AC-3) on PID 257 cannot be cut",
+            "-c:a s302m -ac 2 -strict -2",
+            "PID 257",
+            "PCM of SMPTE 302M (stream type 0x06)",
+            "can be cut",
+        ),
+        (
+            "-map 0:v -c:v:1 libx264",
+            "PID 258",
+            "H.264",
+            "it is not the first video",
+        ),
+        (
+            two_videos,
+            "PID 258",
+            "MPEG-1 or MPEG-2 video (stream type 0x02)",
+            "can be cut",
         ),
     ] {
         let found = index(&ffmpeg_ts(&source, coding));
-        assert_eq!(found.frames.tracks.len(), 1);
+        let videos = found.frames.tracks.iter().filter(|track| track.is_video);
+        assert_eq!(videos.count(), 1, "{coding}");
         let [skipped] = &found.skipped[..] else {
-            panic!("one stream is skipped: {:?}", found.skipped);
+            panic!("{coding}: one stream is skipped: {:?}", found.skipped);
         };
-        assert!(skipped.starts_with(wanted), "{skipped}");
+        assert_eq!((&*skipped.track, &*skipped.codec), (track, codec));
+        assert!(skipped.reason.contains(reason), "{skipped}");
     }
-    let path = ffmpeg_ts(&source, "-c:v mpeg2video -c:a ac3");
+    let path = ffmpeg_ts(&source, "-c:v mpeg2video -c:a dca -ac 2 -strict -2");
     let file = fs::read(path).expect("the file");
     let error = ts_frames(&file[..], ORIGIN).expect_err("nothing to cut");
     let text = error.to_string();
     assert!(
-        text.contains("(MPEG-1 or MPEG-2 video) on PID 256"),
+        text.contains("MPEG-1 or MPEG-2 video (stream type 0x02) on PID 256"),
         "{text}"
     );
-    assert!(text.contains("(AC-3) on PID 257"), "{text}");
+    assert!(text.contains("DTS (stream type 0x82) on PID 257"), "{text}");
 }
 
 #[test]

@@ -212,24 +212,24 @@ fn what_mpegts_has_no_place_for_is_refused_with_what_would_work() {
     for word in ["track 0", "A-law", "AAC", ".mp4"] {
         assert!(error.contains(word), "{error}");
     }
-    let aac = |config: [u8; 2]| {
+    let aac = |config: &[u8]| {
         sample_entry(&Codec::Aac {
             audio_specific_config: config.to_vec(),
             channels: 2,
             rate: 48_000,
         })
     };
-    // HE-AAC, said outright.
-    let entries = [aac([0x29, 0x90])];
+    // USAC.
+    let entries = [aac(&[0xf9, 0x46, 0x40])];
     let error = TsWriter::new(&[&entries])
         .expect_err("no place")
         .to_string();
     assert!(
-        error.contains("type 5") && error.contains(".mp4"),
+        error.contains("type 42") && error.contains(".mp4"),
         "{error}"
     );
     let entries = [
-        aac([0x11, 0x90]),
+        aac(&[0x11, 0x90]),
         sample_entry(&Codec::Mp3 { channels: 2, rate }),
     ];
     let error = TsWriter::new(&[&entries]).expect_err("two codecs");
@@ -244,7 +244,7 @@ fn what_mpegts_has_no_place_for_is_refused_with_what_would_work() {
         matches!(error, TsWriteError::Entry { track: 0, .. }),
         "{error}"
     );
-    let entries = [aac([0x11, 0x90])];
+    let entries = [aac(&[0x11, 0x90])];
     let many = vec![&entries[..]; 40];
     let error = TsWriter::new(&many).expect_err("too many");
     assert!(matches!(error, TsWriteError::TooManyTracks(40)), "{error}");

@@ -27,6 +27,7 @@ pub fn fixed() -> (Track, UtcPoint, [Run; 2]) {
                     matrix: 1,
                     full_range: false,
                 }),
+                orientation: Default::default(),
             },
         },
     };

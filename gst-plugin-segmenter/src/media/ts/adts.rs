@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 //! AAC in ADTS (ISO/IEC 14496-3 §1.A.3): a header before each frame, which MP4 does without.
 
-use super::sounds::{Configuration, Found, Sound};
+use super::sounds::{Configuration, Found, Sound, Specific};
 
 const HEADER_BYTES: usize = 7;
 const CHECKSUM_BYTES: usize = 2;
 /// Samples of a frame, at the rate in the header (SBR doubles both).
 const FRAME_SAMPLES: u32 = 1024;
 /// Sampling rates by `sampling_frequency_index` (ISO/IEC 14496-3 table 1.18).
-const RATES: [u32; 13] = [
+pub const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,
     7_350,
 ];
@@ -45,14 +45,19 @@ pub fn find(bytes: &[u8]) -> Found {
     if bytes.len() < frame_bytes {
         return Found::Part;
     }
+    let Some(specific) = Specific::new(&specific(profile >> 6, rate_index, channels)) else {
+        return Found::Nothing;
+    };
     Found::Frame(Sound {
         header_bytes,
+        coded_bytes: sample_bytes,
         sample_bytes,
         samples: FRAME_SAMPLES,
         configuration: Configuration::Aac {
-            specific: specific(profile >> 6, rate_index, channels),
+            specific,
             channels: if channels == 7 { 8 } else { channels.into() },
             rate,
+            samples: FRAME_SAMPLES,
         },
     })
 }

@@ -5,6 +5,8 @@
 //! length. Times are rounded to 90 kHz, so a frame that comes where the one before ends, within a
 //! millisecond, is taken to come there exactly: sound then has no seams that it did not have.
 
+use std::cmp::Ordering;
+
 use super::super::entry;
 use super::super::frames::{Frame, FrameKind, FrameTrack, Place};
 use super::super::scan::nanoseconds;
@@ -152,6 +154,7 @@ impl Audio {
         let Some(description) = self.description(sound.configuration) else {
             return;
         };
+        self.coding = self.coding.behind(sound);
         self.drafts.push(Draft {
             frame: Frame {
                 pts: 0,
@@ -184,6 +187,32 @@ impl Audio {
 
     pub fn frames(&self) -> usize {
         self.drafts.len()
+    }
+
+    /// The stream is over: frames that waited for their configuration have the first that came.
+    pub fn end(&mut self) {
+        self.forget_torn();
+        let mut known = self.configurations.iter();
+        let Some(pending) = known.position(|known| *known == Configuration::Pending) else {
+            return;
+        };
+        self.configurations.remove(pending);
+        let Some(Configuration::Aac { samples, .. }) = self.configurations.first().copied() else {
+            self.drafts.clear();
+            self.unsuited
+                .get_or_insert("no configuration, without which AAC in LATM cannot be decoded");
+            return;
+        };
+        for draft in &mut self.drafts {
+            match usize::from(draft.frame.description).cmp(&pending) {
+                Ordering::Less => {}
+                Ordering::Equal => {
+                    draft.frame.description = 0;
+                    draft.samples = samples;
+                }
+                Ordering::Greater => draft.frame.description -= 1,
+            }
+        }
     }
 
     /// When the first frame is heard, in ticks of 90 kHz since the first time in the file.
@@ -222,6 +251,7 @@ impl Audio {
         FrameTrack {
             is_video: false,
             timescale,
+            orientation: Default::default(),
             descriptions: self.configurations.iter().map(sample_entry).collect(),
             frames,
         }
@@ -259,14 +289,16 @@ fn place(start: u64, end: u64, skip: usize, sound: &Sound) -> Option<Place> {
         start,
         span: u32::try_from(end - start).ok()?,
         skip: u32::try_from(skip + sound.header_bytes).ok()?,
-        take: u32::try_from(sound.sample_bytes).ok()?,
+        take: u32::try_from(sound.coded_bytes).ok()?,
     })
 }
 
 fn sample_entry(configuration: &Configuration) -> Vec<u8> {
     let mut description = Vec::new();
     // Sound has no configuration here that could not be written.
-    let _ = entry::encode(&configuration.codec(), &mut description);
+    if let Some(codec) = configuration.codec() {
+        let _ = entry::encode(&codec, &mut description);
+    }
     description
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use super::super::frames::SegmentFrames;
 use super::super::index::MOST_SAMPLES;
 use super::super::pictures;
+use super::super::skipped::Skipped;
 use super::audio::Audio;
 use super::gather::{Gather, Step};
 use super::header::Clock;
@@ -22,8 +23,10 @@ use crate::utc::UtcNs;
 pub struct TsFrames {
     /// Its frames.
     pub frames: SegmentFrames,
-    /// The streams that are not among them, and why: one sentence each.
-    pub skipped: Vec<String>,
+    /// The streams that are not among them as they cannot be.
+    pub skipped: Vec<Skipped>,
+    /// Those that could be, had they a whole frame in the file.
+    pub empty: Vec<Skipped>,
     /// PES packets, and frames of sound, left out because a part of them is damaged or missing.
     pub damaged: u64,
 }
@@ -121,17 +124,29 @@ fn collect(streams: Vec<Stream>, start: UtcNs) -> Result<TsFrames, TsError> {
     }
     let zero = zero(&streams);
     let mut result = TsFrames::default();
-    let mut sounds = Vec::new();
+    let (mut sounds, mut unusable) = (Vec::new(), None);
     for stream in streams {
         result.damaged += stream.gather.damaged;
         if let Some(reason) = stream.reason_to_skip() {
+            result.skipped.push(stream.skipped(reason));
+            continue;
+        }
+        if let Some(reason) = stream.reason_to_miss() {
             if matches!(stream.track, Track::Video(_)) {
-                return Err(TsError::NoPictures(reason));
+                unusable = Some(format!(
+                    "{} on PID {} has {reason}",
+                    stream.name, stream.pid
+                ));
             }
-            result.skipped.push(reason);
+            let reason = format!("it has {reason}");
+            result.empty.push(stream.skipped(reason));
             continue;
         }
         match stream.track {
+            Track::Video(_) if !result.frames.tracks.is_empty() => {
+                let reason = "it is not the first video, and a cut holds one";
+                result.skipped.push(stream.skipped(reason.to_owned()));
+            }
             Track::Video(video) => result.frames.tracks.push(video.finish(zero, start)),
             Track::Audio(audio) => {
                 result.damaged += audio.damaged;
@@ -140,9 +155,14 @@ fn collect(streams: Vec<Stream>, start: UtcNs) -> Result<TsFrames, TsError> {
             Track::Unknown => {}
         }
     }
+    if let Some(reason) = unusable.filter(|_| result.frames.tracks.is_empty()) {
+        return Err(TsError::NoPictures(reason));
+    }
     result.frames.tracks.extend(sounds);
     if result.frames.tracks.is_empty() {
-        return Err(TsError::NothingToCut(result.skipped.join("; ")));
+        let reasons = result.skipped.iter().chain(&result.empty);
+        let reasons: Vec<String> = reasons.map(Skipped::to_string).collect();
+        return Err(TsError::NothingToCut(reasons.join("; ")));
     }
     Ok(result)
 }
@@ -226,7 +246,7 @@ impl Stream {
         }
         self.flush();
         if let Track::Audio(audio) = &mut self.track {
-            audio.forget_torn();
+            audio.end();
         }
     }
 
@@ -243,56 +263,110 @@ impl Stream {
         }
     }
 
-    fn reason_to_skip(&self) -> Option<String> {
-        const SUITED: &str = "H.264, H.265, AAC (ADTS), MP3 and Opus can";
-        let Self { pid, name, .. } = self;
-        let has_none = self.frames() == 0;
-        match &self.track {
-            Track::Unknown => Some(format!("{name} on PID {pid} cannot be cut; {SUITED}")),
-            Track::Audio(audio) if let Some(reason) = audio.unsuited => Some(format!(
-                "{name} on PID {pid} cannot be cut: it has {reason}; {SUITED}"
-            )),
-            Track::Video(_) if has_none => Some(format!(
-                "{name} on PID {pid} has no whole picture whose parameter sets are there"
-            )),
-            Track::Audio(_) if has_none => {
-                Some(format!("{name} on PID {pid} has not one whole frame"))
-            }
-            Track::Video(_) | Track::Audio(_) => None,
+    fn skipped(&self, reason: String) -> Skipped {
+        Skipped {
+            track: format!("PID {}", self.pid),
+            codec: self.name.clone(),
+            reason,
         }
     }
+
+    /// Why it cannot be cut.
+    fn reason_to_skip(&self) -> Option<String> {
+        const SUITED: &str = "H.264, H.265, AAC, MP2, MP3, AC-3, E-AC-3 and Opus can be cut";
+        match &self.track {
+            Track::Unknown => Some(format!("of MPEG-TS, {SUITED}")),
+            Track::Audio(audio) => {
+                let reason = audio.unsuited?;
+                Some(format!("it has {reason}; {SUITED}"))
+            }
+            Track::Video(_) => None,
+        }
+    }
+
+    /// What it has where there is nothing of it.
+    fn reason_to_miss(&self) -> Option<&'static str> {
+        let has_none = self.frames() == 0;
+        has_none.then_some(match &self.track {
+            Track::Video(_) => "no whole picture whose parameter sets are there",
+            _ => "not one whole frame",
+        })
+    }
 }
+
+/// Tags of descriptors in a DVB programme map (ETSI EN 300 468 table 12).
+const TAG_TELETEXT: u8 = 0x56;
+const TAG_SUBTITLES: u8 = 0x59;
+const TAG_AC3: u8 = 0x6A;
+const TAG_ENHANCED_AC3: u8 = 0x7A;
+const TAG_DTS: u8 = 0x7B;
+const TAG_REGISTRATION: u8 = 0x05;
 
 /// What an announced stream is called, and how it is indexed (ISO/IEC 13818-1 table 2-34).
 fn track(announced: &Elementary) -> (String, Track) {
     let video = |coding| Track::Video(Video::new(coding));
     let audio = |coding| Track::Audio(Audio::new(coding));
-    let kind = announced.stream_type;
-    let private = |announced| match opus::Layout::announced(announced) {
-        Some(Ok(layout)) => ("Opus".to_owned(), audio(sounds::Coding::Opus(layout))),
-        Some(Err(code)) => (
-            format!("Opus with the channel configuration {code:#04x}"),
-            Track::Unknown,
-        ),
-        None => unknown(announced),
-    };
-    match kind {
+    match announced.stream_type {
         0x1B => ("H.264".to_owned(), video(pictures::Coding::H264)),
         0x24 => ("H.265".to_owned(), video(pictures::Coding::H265)),
         0x0F => ("AAC".to_owned(), audio(sounds::Coding::Adts)),
+        0x11 => ("AAC in LATM".to_owned(), audio(sounds::Coding::Latm(None))),
         0x03 | 0x04 => ("MPEG audio".to_owned(), audio(sounds::Coding::MpegAudio)),
+        // ATSC A/52 annexes A and G.
+        0x81 => ("AC-3".to_owned(), audio(sounds::Coding::Dolby)),
+        0x87 => ("E-AC-3".to_owned(), audio(sounds::Coding::Dolby)),
         0x06 => private(announced),
-        _ => unknown(announced),
+        kind => unknown(format!("stream type {kind:#04x}"), name_of_type(kind)),
     }
 }
 
-fn unknown(announced: &Elementary) -> (String, Track) {
-    let kind = announced.stream_type;
-    let name = match kind {
+/// Private data: its descriptors say what it is.
+fn private(announced: &Elementary) -> (String, Track) {
+    let audio = |coding| Track::Audio(Audio::new(coding));
+    let has = |tag: u8| announced.descriptors(tag).next().is_some();
+    let is_registered = |format: &[u8; 4]| {
+        let mut formats = announced.descriptors(TAG_REGISTRATION);
+        formats.any(|body| body.starts_with(format))
+    };
+    match opus::Layout::announced(announced) {
+        Some(Ok(layout)) => return ("Opus".to_owned(), audio(sounds::Coding::Opus(layout))),
+        Some(Err(code)) => {
+            let name = format!("Opus with the channel configuration {code:#04x}");
+            return (name, Track::Unknown);
+        }
+        None => {}
+    }
+    if has(TAG_AC3) || is_registered(b"AC-3") {
+        return ("AC-3".to_owned(), audio(sounds::Coding::Dolby));
+    }
+    if has(TAG_ENHANCED_AC3) || is_registered(b"EAC3") {
+        return ("E-AC-3".to_owned(), audio(sounds::Coding::Dolby));
+    }
+    let name = if has(TAG_DTS) || [b"DTS1", b"DTS2", b"DTS3"].into_iter().any(is_registered) {
+        "DTS"
+    } else if is_registered(b"BSSD") {
+        "PCM of SMPTE 302M"
+    } else if has(TAG_TELETEXT) {
+        "teletext"
+    } else if has(TAG_SUBTITLES) {
+        "DVB subtitles"
+    } else if is_registered(b"KLVA") {
+        "KLV metadata"
+    } else {
+        "private data"
+    };
+    unknown(format!("stream type {:#04x}", announced.stream_type), name)
+}
+
+fn unknown(kind: String, name: &str) -> (String, Track) {
+    (format!("{name} ({kind})"), Track::Unknown)
+}
+
+fn name_of_type(kind: u8) -> &'static str {
+    match kind {
         0x01 | 0x02 => "MPEG-1 or MPEG-2 video",
-        0x05 | 0x06 => "private data",
+        0x05 => "private sections",
         0x10 => "MPEG-4 Visual",
-        0x11 => "AAC in LATM",
         0x15 => "metadata",
         0x1C => "AAC without ADTS",
         0x20 => "H.264 MVC",
@@ -300,11 +374,8 @@ fn unknown(announced: &Elementary) -> (String, Track) {
         0x27 => "H.265 enhancement",
         0x33 => "H.266",
         0x80 => "PCM or a user's own",
-        0x81 => "AC-3",
-        0x82 => "DTS",
+        0x82 | 0x8A => "DTS",
         0x86 => "SCTE-35 cues",
-        0x87 => "E-AC-3",
-        _ => "unknown",
-    };
-    (format!("stream type {kind:#04x} ({name})"), Track::Unknown)
+        _ => "an unknown codec",
+    }
 }

@@ -86,6 +86,7 @@ pub fn find(bytes: &[u8], layout: Layout) -> Found {
     };
     Found::Frame(Sound {
         header_bytes: header.header_bytes,
+        coded_bytes: header.packet_bytes,
         sample_bytes: header.packet_bytes,
         samples,
         configuration: Configuration::Opus(layout),

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::super::frames::{Frame, Place};
 use super::super::pictures::Coding;
 use super::gather::elementary_bytes;
+use super::latm;
 
 /// Reads a sample out of its file.
 ///
@@ -39,6 +40,10 @@ pub fn read_pes_sample(span: &[u8], frame: &Frame, description: &[u8]) -> Option
     let sample = match codec {
         b"avc1" => Coding::H264.sample(stream.get(skip..end)?),
         b"hvc1" => Coding::H265.sample(stream.get(skip..end)?),
+        // What a sample is longer than, in a transport stream, is LATM around it.
+        b"mp4a" if end - skip > usize::try_from(frame.bytes).ok()? => {
+            latm::payload(stream.get(skip..end)?)?
+        }
         _ => {
             stream.truncate(end);
             stream.split_off(skip)

@@ -140,6 +140,7 @@ impl Video {
         FrameTrack {
             is_video: true,
             timescale: TIMESCALE,
+            orientation: Default::default(),
             descriptions: self.descriptions,
             frames,
         }

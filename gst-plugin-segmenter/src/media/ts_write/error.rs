@@ -16,7 +16,7 @@ pub enum TsWriteError {
     /// There is no mapping of the codec to MPEG-TS that players know.
     #[error(
         "track {track} holds {codec}, which MPEG-TS has no place for: it takes H.264, H.265, AAC, \
-         MP3 and Opus; cut to .mp4 for {codec}"
+         MP2, MP3, AC-3, E-AC-3 and Opus; cut to .mp4 for {codec}"
     )]
     Codec {
         /// Which track.

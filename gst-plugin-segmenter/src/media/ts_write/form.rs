@@ -8,9 +8,9 @@ use super::annex_b::AnnexB;
 use super::error::TsWriteError;
 use super::opus;
 use crate::media::aac::{AdtsHeader, AudioSpecificConfig};
-use crate::media::{Codec, codec_of_entry};
+use crate::media::{Codec, codec_of_entry, dolby, mpeg_audio};
 
-/// Below this rate layer III is MPEG-2's (ISO/IEC 13818-3), with half the samples in a frame.
+/// Below this rate MPEG audio is MPEG-2's (ISO/IEC 13818-3).
 const MPEG1_LOWEST_RATE: u32 = 32_000;
 
 /// How samples of one description look in a transport stream.
@@ -27,8 +27,18 @@ pub enum Form {
         /// Samples per second.
         rate: u32,
     },
-    /// MP3 as it is.
-    Mp3 {
+    /// MPEG audio of any layer, as it is.
+    MpegAudio {
+        /// Samples per second.
+        rate: u32,
+    },
+    /// AC-3 as it is.
+    Ac3 {
+        /// Samples per second.
+        rate: u32,
+    },
+    /// E-AC-3 as it is.
+    Eac3 {
         /// Samples per second.
         rate: u32,
     },
@@ -73,7 +83,9 @@ impl Form {
                     rate: config.rate,
                 })
             }
-            Codec::Mp3 { rate, .. } => Ok(Self::Mp3 { rate }),
+            Codec::Mp2 { rate, .. } | Codec::Mp3 { rate, .. } => Ok(Self::MpegAudio { rate }),
+            Codec::Ac3 { rate, .. } => Ok(Self::Ac3 { rate }),
+            Codec::Eac3 { rate, .. } => Ok(Self::Eac3 { rate }),
             Codec::Opus {
                 channels, mapping, ..
             } => {
@@ -102,10 +114,13 @@ impl Form {
             Self::H264(_) => StreamType::H264,
             Self::H265(_) => StreamType::H265,
             Self::Aac { .. } => StreamType::AdtsAac,
-            Self::Mp3 { rate } if *rate < MPEG1_LOWEST_RATE => {
+            Self::MpegAudio { rate } if *rate < MPEG1_LOWEST_RATE => {
                 StreamType::Mpeg2HalvedSampleRateAudio
             }
-            Self::Mp3 { .. } => StreamType::Mpeg1Audio,
+            Self::MpegAudio { .. } => StreamType::Mpeg1Audio,
+            // ATSC A/52 annexes A and G.
+            Self::Ac3 { .. } => StreamType::DolbyDigitalUpToSixChannelAudio,
+            Self::Eac3 { .. } => StreamType::DolbyDigitalPlusUpTo16ChannelAudioForAtsc,
             // Private data; the descriptors say what it is.
             Self::Opus { .. } => StreamType::Mpeg2PacketizedData,
         }
@@ -115,6 +130,8 @@ impl Form {
     pub fn descriptors(&self) -> Vec<Descriptor> {
         match self {
             Self::Opus { channel_config } => opus::descriptors(*channel_config),
+            Self::Ac3 { .. } => vec![registration(b"AC-3")],
+            Self::Eac3 { .. } => vec![registration(b"EAC3")],
             _ => Vec::new(),
         }
     }
@@ -130,7 +147,9 @@ impl Form {
                 out.extend_from_slice(&header);
                 out.extend_from_slice(sample);
             }
-            Self::Mp3 { .. } => out.extend_from_slice(sample),
+            Self::MpegAudio { .. } | Self::Ac3 { .. } | Self::Eac3 { .. } => {
+                out.extend_from_slice(sample);
+            }
             Self::Opus { .. } => opus::append(sample, out),
         }
         true
@@ -141,10 +160,25 @@ impl Form {
         let (samples, rate) = match self {
             Self::H264(_) | Self::H265(_) => (0, 0),
             Self::Aac { rate, .. } => (1024, *rate),
-            Self::Mp3 { rate } if *rate < MPEG1_LOWEST_RATE => (576, *rate),
-            Self::Mp3 { rate } => (1152, *rate),
+            Self::MpegAudio { rate } => {
+                let header = mpeg_audio::Header::parse(sample);
+                (header.map_or(0, |header| header.samples), *rate)
+            }
+            Self::Ac3 { rate } | Self::Eac3 { rate } => match dolby::find(sample) {
+                dolby::Found::Unit(unit) => (unit.samples, *rate),
+                _ => (0, *rate),
+            },
             Self::Opus { .. } => (opus::samples(sample), 48_000),
         };
         i64::from(samples) * 90_000 / i64::from(rate.max(1))
+    }
+}
+
+/// Whose format it is (ISO/IEC 13818-1 §2.6.8).
+fn registration(format: &[u8; 4]) -> Descriptor {
+    const REGISTRATION: u8 = 0x05;
+    Descriptor {
+        tag: REGISTRATION,
+        data: format.to_vec(),
     }
 }

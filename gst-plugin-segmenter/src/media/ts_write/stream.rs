@@ -339,12 +339,12 @@ fn previous(counter: ContinuityCounter) -> ContinuityCounter {
     ContinuityCounter::from_u8(number).unwrap_or_default()
 }
 
-/// Streams of a kind are numbered (table 2-22); Opus is private data.
+/// Streams of a kind are numbered (table 2-22); Opus, AC-3 and E-AC-3 are private data.
 fn stream_id(form: &Form, track: usize) -> StreamId {
     let number = |most: u8| track as u8 & most;
     StreamId::new(match form {
         Form::H264(_) | Form::H265(_) => StreamId::VIDEO_MIN | number(0x0f),
-        Form::Aac { .. } | Form::Mp3 { .. } => StreamId::AUDIO_MIN | number(0x1f),
-        Form::Opus { .. } => StreamId::PRIVATE_STREAM_1,
+        Form::Aac { .. } | Form::MpegAudio { .. } => StreamId::AUDIO_MIN | number(0x1f),
+        Form::Opus { .. } | Form::Ac3 { .. } | Form::Eac3 { .. } => StreamId::PRIVATE_STREAM_1,
     })
 }

@@ -107,6 +107,7 @@ fn header(track: &AssemblyTrack, id: u32, created: u64, duration: u64) -> Tkhd {
         (true, Some(entry)) => shown_size(entry),
         _ => (0, 0),
     };
+    let matrix = track.orientation.matrix((width, height));
     let fixed = |size: u32| FixedPoint::new((size >> 16) as u16, size as u16);
     Tkhd {
         creation_time: created,
@@ -118,6 +119,7 @@ fn header(track: &AssemblyTrack, id: u32, created: u64, duration: u64) -> Tkhd {
         enabled: true,
         in_movie: true,
         volume: if track.is_video { 0.into() } else { 1.into() },
+        matrix,
         width: fixed(width),
         height: fixed(height),
         ..Tkhd::default()

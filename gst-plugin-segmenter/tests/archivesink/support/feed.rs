@@ -129,6 +129,14 @@ impl Feed {
         }
     }
 
+    /// Says how the pictures are turned.
+    pub fn turned(&self, name: &str) {
+        let mut tags = gst::TagList::new();
+        let added = tags.get_mut().expect("it is new");
+        added.add::<gst::tags::ImageOrientation>(&name, gst::TagMergeMode::Replace);
+        assert!(self.source.push_event(gst::event::Tag::new(tags)), "{name}");
+    }
+
     /// Pushes a frame when its time has come.
     pub fn push(&self, frame: &Frame) {
         self.push_at(frame.pts_ns.max(frame.dts_ns.unwrap_or(0)), frame);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use gstsegmenter::cut::{Summary, error::Hole};
+use gstsegmenter::media::Skipped;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -24,6 +25,7 @@ pub(super) struct Report {
     duration_ns: i64,
     frames: Frames,
     holes: Vec<JsonHole>,
+    skipped: Vec<JsonSkipped>,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
 }
@@ -43,6 +45,14 @@ struct JsonHole {
     reason: Option<String>,
 }
 
+/// A track that is left out.
+#[derive(Serialize)]
+struct JsonSkipped {
+    track: String,
+    codec: String,
+    reason: String,
+}
+
 impl Report {
     pub(super) fn new(output: &Path, summary: &Summary, written: Written) -> Self {
         Self {
@@ -56,6 +66,7 @@ impl Report {
                 encoded: summary.encoded,
             },
             holes: summary.holes.iter().map(JsonHole::from).collect(),
+            skipped: summary.skipped.iter().map(JsonSkipped::from).collect(),
             etag: written.etag,
         }
     }
@@ -97,6 +108,9 @@ impl Report {
         for hole in &self.holes {
             writeln!(out, "{hole}")?;
         }
+        for skipped in &self.skipped {
+            writeln!(out, "{skipped}")?;
+        }
         Ok(())
     }
 }
@@ -123,6 +137,28 @@ impl From<&Hole> for JsonHole {
             duration_ns: hole.to - hole.from,
             reason: hole.reason.clone(),
         }
+    }
+}
+
+impl From<&Skipped> for JsonSkipped {
+    fn from(skipped: &Skipped) -> Self {
+        Self {
+            track: skipped.track.clone(),
+            codec: skipped.codec.clone(),
+            reason: skipped.reason.clone(),
+        }
+    }
+}
+
+/// `warning: DTS (stream type 0x82) on PID 257 is left out: …`.
+impl std::fmt::Display for JsonSkipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sentence = Skipped {
+            track: self.track.clone(),
+            codec: self.codec.clone(),
+            reason: self.reason.clone(),
+        };
+        write!(f, "warning: {}", text::clean(&sentence.to_string()))
     }
 }
 

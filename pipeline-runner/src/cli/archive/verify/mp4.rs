@@ -26,7 +26,7 @@ pub(super) fn inspect(file: &File) -> io::Result<Structure> {
         index => index?,
     };
     if index.whole_bytes == 0 {
-        let message = "it is no fragmented MP4 with a whole chunk in it";
+        let message = "it is not an MP4 with a whole chunk, or tables of samples, in it";
         return Ok(wrong(message.to_owned()));
     }
     let length = file.metadata()?.len();
@@ -135,7 +135,6 @@ fn ns(ticks: i64, timescale: u32) -> i64 {
 
 /// What the edit list hides (§8.6.6) counts only for what shows of it.
 fn extent(track: &IndexTrack) -> Option<Extent> {
-    let edit_offset = i64::try_from(track.edit_offset).ok()?;
     let ns = |ticks| ns(ticks, track.timescale);
     let mut found: Option<Extent> = None;
     let mut shown: Vec<i64> = track.samples.iter().map(|sample| sample.pts).collect();
@@ -147,7 +146,7 @@ fn extent(track: &IndexTrack) -> Option<Extent> {
         false => 0,
     };
     for sample in &track.samples {
-        let start_ns = ns(sample.pts.saturating_sub(edit_offset));
+        let start_ns = ns(sample.pts.saturating_sub(track.edit_offset));
         let duration_ns = ns(sample.duration.into());
         let end_ns = start_ns.saturating_add(duration_ns);
         if end_ns <= 0 {
