@@ -10,6 +10,7 @@ mod disk_full;
 mod errors;
 mod interleaving;
 mod joined;
+mod refused;
 mod support;
 mod time_sources;
 mod tracks;
