@@ -35,6 +35,7 @@ fn apart_ns(demuxer: Option<usize>) -> i64 {
                 },
                 sync: true,
                 reference: None,
+                is_makeshift: false,
             };
             let now = Now {
                 running_ns: Some(arrived_ns),
