@@ -36,7 +36,6 @@ fn apart_ns(demuxer: Option<usize>) -> i64 {
                 sync: true,
                 is_makeshift: false,
                 reference: None,
-                is_makeshift: false,
             };
             let now = Now {
                 running_ns: Some(arrived_ns),
