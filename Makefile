@@ -24,7 +24,7 @@ NEXTEST := cargo nextest run --config-file tests/nextest.toml
 demo:
 	@tests/setup/debian.sh run
 	@echo 'Building pipeline-runner (debug build; some minutes the first time)'
-	@cargo build --quiet --package pipeline-runner
+	@quiet=--quiet; [ ! -t 2 ] || quiet=; cargo build $$quiet --package pipeline-runner
 	@[ ! -t 0 ] || set -m; $(TARGET)/debug/pipeline-runner run examples/$(if $(CAMERA),camera,demo).yaml || exit
 
 test: setup
