@@ -63,6 +63,8 @@ struct SinkPad {
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
     ended: bool,
     flushing: bool,
+    /// Its caps are none that can be recorded: what comes is dropped.
+    refused: bool,
 }
 
 struct Ticker {
@@ -133,6 +135,7 @@ impl ArchiveSink {
             pad.id = recorder.add_stream(pad.kind);
             pad.ended = false;
             pad.flushing = false;
+            pad.refused = false;
         }
         state.recorder = Some(recorder);
         state.finished = false;
@@ -344,6 +347,7 @@ impl ElementImpl for ArchiveSink {
             segment: None,
             ended: false,
             flushing: false,
+            refused: false,
         });
         drop(state);
         let _ = pad.set_active(true);

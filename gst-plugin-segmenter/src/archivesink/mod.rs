@@ -44,6 +44,7 @@ mod output;
 mod properties;
 mod provisional;
 mod recorder;
+mod refusal;
 mod retime;
 mod segments;
 mod settings;
@@ -55,6 +56,7 @@ mod ts_output;
 mod upstream;
 
 pub use clock::WallClock;
+pub use refusal::refusal;
 pub use settings::{Container, Fsync, TimeSource};
 
 use gst::glib;

@@ -10,6 +10,7 @@ mod disk_full;
 mod errors;
 mod interleaving;
 mod joined;
+mod refused;
 mod starting;
 mod support;
 mod time_sources;

@@ -11,6 +11,7 @@ use gst::subclass::prelude::*;
 use super::super::caps;
 use super::super::incoming::{incoming, running_ns};
 use super::super::recorder::{Now, Recorder};
+use super::super::refusal::refusal;
 use super::super::settings::Container;
 use super::super::upstream::Upstream;
 use super::{ArchiveSink, CAT, State, lock};
@@ -30,6 +31,12 @@ impl ArchiveSink {
         };
         if sink_pad.ended {
             return Err(gst::FlowError::Eos);
+        }
+        if sink_pad.refused {
+            if let Some(recorder) = state.recorder.as_mut() {
+                recorder.outbox.stats.dropped += 1;
+            }
+            return Ok(gst::FlowSuccess::Ok);
         }
         let (id, kind) = (sink_pad.id, sink_pad.kind);
         let Some(incoming) = incoming(buffer, kind, sink_pad.segment.as_ref()) else {
@@ -94,44 +101,71 @@ impl ArchiveSink {
         true
     }
 
+    /// A stream that cannot be recorded is left out, and said once: only where no other pad is
+    /// left that can record is it an error. The event is taken either way, lest the demuxer that
+    /// sent it ends the other streams, too.
     fn set_caps(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> bool {
         let upstream = Upstream::of(pad);
         gst::debug!(CAT, obj = pad, "{upstream:?}");
         let now = self.now();
+        let mpegts = lock(&self.settings).container == Container::MpegTs;
         let mut state = lock(&self.state);
-        let id = state.pad(pad).map(|pad| pad.id);
-        let Some((id, recorder)) = id.zip(state.recorder.as_mut()) else {
+        let id = state.pad(pad).map(|pad| (pad.id, pad.refused));
+        let Some(((id, refused), recorder)) = id.zip(state.recorder.as_mut()) else {
             return false;
         };
-        let result = recorder.set_caps(id, &caps.to_owned(), now);
+        let refusal = refusal(caps, mpegts).or_else(|| {
+            let taken = recorder.set_caps(id, &caps.to_owned(), now);
+            taken.err().map(|error| error.to_string())
+        });
+        if let Some(why) = refusal {
+            return self.leave_out(pad, state, &why);
+        }
+        if refused {
+            recorder.resume(id);
+        }
         recorder.set_source(id, upstream);
+        if let Some(sink_pad) = state.pad(pad) {
+            sink_pad.refused = false;
+        }
         let notices = state.notices();
         drop(state);
         self.carry_out(notices);
-        if let Err(error) = &result {
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Format,
-                ("pad {}: {error}", pad.name())
-            );
+        true
+    }
+
+    /// From here on nothing of this pad is recorded; false if no other pad is left that can be.
+    fn leave_out(&self, pad: &gst::Pad, mut state: MutexGuard<'_, State>, why: &str) -> bool {
+        let now = self.now();
+        let id = state.pad(pad).map(|sink_pad| {
+            sink_pad.refused = true;
+            sink_pad.id
+        });
+        if let Some((id, recorder)) = id.zip(state.recorder.as_mut()) {
+            recorder.end(id, now);
         }
-        result.is_ok()
+        let others_record = state.pads.iter().any(|each| !each.refused);
+        let notices = state.notices();
+        drop(state);
+        self.carry_out(notices);
+        let text = format!("pad {} is not recorded: {why}", pad.name());
+        if others_record {
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{text}"));
+        } else {
+            gst::element_imp_error!(self, gst::StreamError::Format, ("{text}"));
+        }
+        others_record
     }
 
     fn set_segment(&self, pad: &gst::Pad, segment: &gst::Segment) -> bool {
+        let mut state = lock(&self.state);
         let Some(segment) = segment.downcast_ref::<gst::ClockTime>() else {
             let format = segment.format();
-            gst::element_imp_error!(
-                self,
-                gst::StreamError::Format,
-                (
-                    "pad {}: a segment in {format:?} has no times; put a parser before archivesink",
-                    pad.name()
-                )
-            );
-            return false;
+            let why =
+                format!("a segment in {format:?} has no times; put a parser before archivesink");
+            return self.leave_out(pad, state, &why);
         };
-        if let Some(pad) = lock(&self.state).pad(pad) {
+        if let Some(pad) = state.pad(pad) {
             pad.segment = Some(segment.clone());
         }
         true
@@ -245,9 +279,9 @@ impl ArchiveSink {
                 query.set_result(&result);
                 true
             }
-            (gst::QueryViewMut::AcceptCaps(query), Some(accepted)) => {
-                let fits = query.caps().can_intersect(&accepted);
-                query.set_result(fits);
+            // What it cannot record it takes all the same, see `set_caps`.
+            (gst::QueryViewMut::AcceptCaps(query), Some(_)) => {
+                query.set_result(true);
                 true
             }
             _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
