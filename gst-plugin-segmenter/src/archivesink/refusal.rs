@@ -34,7 +34,7 @@ pub fn refusal(caps: &gst::CapsRef, mpegts: bool) -> Option<String> {
     if av1::lacks_configuration(caps) {
         return None;
     }
-    let complaint = match mpegts {
+    match mpegts {
         true => lacks_configuration(caps)
             .then(|| without(&codec, "codec_data", parser(caps).unwrap_or("a parser"))),
         false => caps::track(caps).err().map(|error| match error {
@@ -43,8 +43,7 @@ pub fn refusal(caps: &gst::CapsRef, mpegts: bool) -> Option<String> {
                 format!("archivesink does not take {codec}; {}", reencoding(kind))
             }
         }),
-    };
-    complaint
+    }
 }
 
 fn without(codec: &str, field: &str, remedy: &str) -> String {
