@@ -4,4 +4,5 @@
 mod archive;
 mod closing;
 mod failing;
+mod logs;
 mod runner;
