@@ -18,7 +18,7 @@ const AAC_WITHOUT_CONFIGURATION: &str =
     "audio/mpeg, mpegversion=4, stream-format=raw, channels=2, rate=48000";
 const VORBIS: &str = "audio/x-vorbis, channels=2, rate=48000";
 const PCM: &str = "audio/x-raw, format=S16LE, layout=interleaved, channels=2, rate=48000";
-const AC3: &str = "audio/x-ac3, framed=true, channels=2, rate=48000";
+const MP1: &str = "audio/mpeg, mpegversion=1, layer=1, parsed=true, channels=2, rate=48000";
 const FLAC: &str = "audio/x-flac, framed=true, channels=2, rate=48000";
 
 fn caps(text: &str) -> gst::Caps {
@@ -34,7 +34,7 @@ fn refused_sound(container: Container) -> Vec<(&'static str, [&'static str; 2])>
         (PCM, ["PCM", "re-encode it as AAC"]),
     ];
     let own = match container {
-        Mp4 => (AC3, ["AC-3", "container mpegts"]),
+        Mp4 => (MP1, ["Layer 1", "container mpegts"]),
         MpegTs => (FLAC, ["FLAC", "container mp4"]),
     };
     common.into_iter().chain([own]).collect()
