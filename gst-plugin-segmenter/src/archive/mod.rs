@@ -24,7 +24,7 @@ pub use listing::{MAX_REACH_NS, Segment, Stray};
 pub use name::{Container, Id, Kind, NameError, SegmentName};
 pub use read::{Archive, DEFAULT_CACHE_BYTES, GrowingNs};
 pub use recovery::{Measured, Outcome, Recovered, recover};
-pub use retention::{Policy, Report, Retention, free_bytes, sweep};
+pub use retention::{Free, Policy, Report, Retention, free, sweep};
 
 #[cfg(test)]
 mod test_archive;

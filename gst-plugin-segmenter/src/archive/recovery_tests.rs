@@ -293,7 +293,7 @@ fn writers_sweeps_and_recoveries_side_by_side_lose_nothing() {
             while !is_done() {
                 // Removes empty folders of this hour as soon as it sees them.
                 let now = TEN + 1000 * HOUR_NS;
-                let report = super::super::sweep(archive.path(), &policy, now, &|| Ok(0));
+                let report = super::super::sweep(archive.path(), &policy, now, &|| Ok(0.into()));
                 assert_eq!(report.deleted_bytes, 0);
             }
         });

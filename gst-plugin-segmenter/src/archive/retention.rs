@@ -9,8 +9,11 @@
 //! file systems give room back when they like, and asking again after each file would delete far too
 //! much. The next sweep sees what it came to.
 //!
-//! A segment's age is that of its name. One from the future (a clock was wrong) is not old, and the
-//! last to go when room is needed.
+//! A segment was recorded when its name says or when it was last written, whichever is later: a
+//! camera that believes it is 1970 must not have its segments deleted as they come. One from the
+//! future (a clock was wrong) is not old, and the last to go when room is needed.
+//!
+//! A file system that runs out of inodes is as full as one that runs out of bytes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -24,7 +27,7 @@ use super::listing::{Stamp, about, is_absent, scan};
 use super::name::{Kind, SegmentName, TOMBSTONE_EXTENSION};
 use super::recovery::QUARANTINE_PREFIX;
 use super::walk::{HourFolder, hour_folders};
-use crate::utc::{SECOND_NS, UtcNs};
+use crate::utc::{HOUR_NS, SECOND_NS, UtcNs};
 
 /// How old a folder's stamp must be for its total to be kept; see [`super::cache`].
 const SETTLED_NS: i128 = 2 * SECOND_NS as i128;
@@ -38,6 +41,8 @@ pub struct Policy {
     pub bytes: Option<u64>,
     /// What has to be free on the file system.
     pub min_free_bytes: Option<u64>,
+    /// How many files the file system must still take (its free inodes).
+    pub min_free_files: Option<u64>,
 }
 
 /// What a sweep did. Its text is one line for a log.
@@ -57,6 +62,8 @@ pub struct Report {
     pub kept_bytes: Option<u64>,
     /// How much more should have been deleted, but there was nothing that might be.
     pub lacking_bytes: u64,
+    /// How many more files should have been deleted, likewise.
+    pub lacking_files: u64,
     /// What went wrong, at most once per folder. Everything else was done all the same.
     pub errors: Vec<io::Error>,
 }
@@ -64,7 +71,8 @@ pub struct Report {
 impl Report {
     /// Whether there is nothing worth a line.
     pub fn is_quiet(&self) -> bool {
-        self.deleted_starts.is_none() && self.lacking_bytes == 0 && self.errors.is_empty()
+        let lacks = self.lacking_bytes > 0 || self.lacking_files > 0;
+        self.deleted_starts.is_none() && !lacks && self.errors.is_empty()
     }
 }
 
@@ -87,6 +95,13 @@ impl fmt::Display for Report {
                 "; {lacking} bytes too few, but nothing else may be deleted"
             )?;
         }
+        if self.lacking_files > 0 {
+            let lacking = self.lacking_files;
+            write!(
+                f,
+                "; {lacking} inodes (files) too few, but nothing else may be deleted"
+            )?;
+        }
         if let [first, rest @ ..] = self.errors.as_slice() {
             write!(f, "; {first}")?;
             if !rest.is_empty() {
@@ -97,21 +112,44 @@ impl fmt::Display for Report {
     }
 }
 
-/// What is free for whoever is not root, at `path`.
+/// What is free on a file system, for whoever is not root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files that can still be made; without end where the file system sets no limit.
+    pub files: u64,
+}
+
+impl From<u64> for Free {
+    fn from(bytes: u64) -> Self {
+        let files = u64::MAX;
+        Self { bytes, files }
+    }
+}
+
+/// What is free at `path`.
 ///
 /// # Errors
 /// What the file system says.
-pub fn free_bytes(path: &Path) -> io::Result<u64> {
+pub fn free(path: &Path) -> io::Result<Free> {
     let stat = rustix::fs::statvfs(path).map_err(|error| about(path, error.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    // Where inodes are made as they are needed (btrfs), there are said to be none at all.
+    let files = if stat.f_files == 0 {
+        u64::MAX
+    } else {
+        stat.f_favail
+    };
+    let bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+    Ok(Free { bytes, files })
 }
 
-/// One sweep, without memory of another. `free` says what is free now: [`free_bytes`].
+/// One sweep, without memory of another. `free` says what is free now: [`free`].
 pub fn sweep(
     root: &Path,
     policy: &Policy,
     now: UtcNs,
-    free: &dyn Fn() -> io::Result<u64>,
+    free: &dyn Fn() -> io::Result<Free>,
 ) -> Report {
     Retention::new(root).sweep(policy, now, free)
 }
@@ -137,7 +175,7 @@ impl Retention {
         &mut self,
         policy: &Policy,
         now: UtcNs,
-        free: &dyn Fn() -> io::Result<u64>,
+        free: &dyn Fn() -> io::Result<Free>,
     ) -> Report {
         let mut sweep = Sweep {
             now,
@@ -157,13 +195,19 @@ impl Retention {
             sweep.report.kept_bytes = Some(total_bytes);
             lacking_bytes = total_bytes.saturating_sub(limit_bytes);
         }
-        if let Some(min_free_bytes) = policy.min_free_bytes {
+        let mut lacking_files = 0;
+        if policy.min_free_bytes.is_some() || policy.min_free_files.is_some() {
             match free() {
-                Ok(free) => lacking_bytes = lacking_bytes.max(min_free_bytes.saturating_sub(free)),
+                Ok(free) => {
+                    let bytes = policy.min_free_bytes.unwrap_or(0);
+                    lacking_bytes = lacking_bytes.max(bytes.saturating_sub(free.bytes));
+                    let files = policy.min_free_files.unwrap_or(0);
+                    lacking_files = files.saturating_sub(free.files);
+                }
                 Err(error) => sweep.report.errors.push(error),
             }
         }
-        sweep.make_room(&folders, lacking_bytes);
+        sweep.make_room(folders, lacking_bytes, lacking_files);
         sweep.report
     }
 
@@ -198,6 +242,7 @@ impl Retention {
 /// What belongs together: all files of one stem, and the tombstone that hides them.
 #[derive(Debug, Default)]
 struct Group {
+    /// When it was recorded: its end by its name or its last write, whichever is later.
     end: UtcNs,
     /// Name and size, the tombstone last, for without it the others would be visible again.
     files: Vec<(String, u64)>,
@@ -237,7 +282,11 @@ impl Content {
             };
             let bytes = metadata.len().max(metadata.blocks().saturating_mul(512));
             let group = groups.entry((name.start, stem)).or_default();
-            group.end = name.end();
+            group.end = group.end.max(name.end());
+            // A tombstone was written when somebody hid what was recorded long before.
+            if !is_tombstone(&file_name) {
+                group.end = group.end.max(written(&metadata));
+            }
             group.grows |= name.kind == Kind::Temp && !file_name.starts_with(QUARANTINE_PREFIX);
             group.files.push((file_name, bytes));
         }
@@ -269,10 +318,28 @@ fn parse(hour: UtcNs, file_name: &str) -> Option<(String, SegmentName)> {
     Some((stem.to_owned(), name))
 }
 
+/// When a file was last written.
+fn written(metadata: &fs::Metadata) -> UtcNs {
+    let ns = metadata.mtime().saturating_mul(SECOND_NS);
+    UtcNs(ns.saturating_add(metadata.mtime_nsec()))
+}
+
 fn is_tombstone(file_name: &str) -> bool {
     file_name
         .rsplit_once('.')
         .is_some_and(|(_, extension)| extension == TOMBSTONE_EXTENSION)
+}
+
+/// What is to be deleted in all.
+struct Target {
+    bytes: u64,
+    files: u64,
+}
+
+impl Target {
+    fn is_reached(&self, report: &Report) -> bool {
+        report.deleted_bytes >= self.bytes && report.aged_files + report.evicted_files >= self.files
+    }
 }
 
 struct Sweep {
@@ -319,36 +386,55 @@ impl Sweep {
         }
     }
 
-    /// Deletes the oldest until `lacking_bytes` are freed, one hour of all streams at a time.
-    fn make_room(&mut self, folders: &[HourFolder], lacking_bytes: u64) {
-        let target_bytes = self.report.deleted_bytes.saturating_add(lacking_bytes);
+    /// Deletes the oldest until so much is freed, one hour of all streams at a time. What lies in
+    /// an hour that it was not recorded in waits for its turn.
+    fn make_room(&mut self, folders: Vec<HourFolder>, lacking_bytes: u64, lacking_files: u64) {
+        let files = self.report.aged_files + self.report.evicted_files;
+        let target = Target {
+            bytes: self.report.deleted_bytes.saturating_add(lacking_bytes),
+            files: files.saturating_add(lacking_files),
+        };
+        let mut waiting = Vec::new();
         for hour in folders.chunk_by(|one, two| one.hour == two.hour) {
-            if self.report.deleted_bytes >= target_bytes {
+            if target.is_reached(&self.report) {
                 break;
             }
-            self.make_room_in_hour(hour, target_bytes);
+            for folder in hour {
+                let groups = self.content(folder).map(|content| content.groups);
+                let groups = groups.into_iter().flatten();
+                waiting.extend(groups.map(|((start, _), group)| (folder, start, group)));
+            }
+            let border = hour
+                .first()
+                .map_or(UtcNs(i64::MAX), |hour| hour.hour + HOUR_NS);
+            let is_due = |(_, _, group): &(_, _, Group)| group.end <= border;
+            let (due, later) = waiting.into_iter().partition(is_due);
+            waiting = later;
+            self.evict(due, &target);
+            hour.iter().for_each(|folder| self.remove_if_empty(folder));
         }
-        self.report.lacking_bytes = target_bytes.saturating_sub(self.report.deleted_bytes);
+        self.evict(waiting, &target);
+        let deleted_files = self.report.aged_files + self.report.evicted_files;
+        self.report.lacking_bytes = target.bytes.saturating_sub(self.report.deleted_bytes);
+        self.report.lacking_files = target.files.saturating_sub(deleted_files);
     }
 
-    fn make_room_in_hour(&mut self, hour: &[HourFolder], target_bytes: u64) {
-        let contents: Vec<_> = hour.iter().map(|folder| self.content(folder)).collect();
-        let mut groups: Vec<_> = hour
-            .iter()
-            .zip(&contents)
-            .filter_map(|(folder, content)| Some((folder, content.as_ref()?)))
-            .flat_map(|(folder, content)| content.groups.iter().map(move |group| (folder, group)))
-            .collect();
-        groups.sort_by_key(|(_, ((start, _), _))| *start);
+    /// Deletes these groups, the oldest first, until the target is reached.
+    fn evict(&mut self, mut groups: Vec<(&HourFolder, UtcNs, Group)>, target: &Target) {
+        groups.sort_by_key(|(_, start, group)| (group.end, *start));
         let mut broken: Vec<&HourFolder> = Vec::new();
-        for (folder, ((start, _), group)) in groups {
-            if self.report.deleted_bytes >= target_bytes {
+        let mut touched: Vec<&HourFolder> = Vec::new();
+        for (folder, start, group) in groups {
+            if target.is_reached(&self.report) {
                 break;
             }
             if broken.contains(&folder) {
                 continue;
             }
-            match self.delete(folder, *start, group) {
+            if !touched.contains(&folder) {
+                touched.push(folder);
+            }
+            match self.delete(folder, start, &group) {
                 Ok(files) => {
                     self.report.evicted_files += files;
                     if let Some(kept) = &mut self.report.kept_bytes
@@ -363,7 +449,9 @@ impl Sweep {
                 }
             }
         }
-        hour.iter().for_each(|folder| self.remove_if_empty(folder));
+        touched
+            .into_iter()
+            .for_each(|folder| self.remove_if_empty(folder));
     }
 
     /// Deletes a group, and says how many files that was. None, if somebody is writing one.

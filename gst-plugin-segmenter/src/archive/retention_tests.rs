@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 use std::io::IoSlice;
 
-use super::super::test_archive::{MS, TEN, TestArchive, as_nobody};
+use super::super::test_archive::{MS, TEN, TestArchive, as_nobody, written_at};
 use super::super::{Container, SegmentFile};
 use super::*;
 use crate::utc::HOUR_NS;
@@ -12,7 +12,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// What a test's segments take: two blocks.
 const SIZE: u64 = 8192;
 
-fn no_question() -> io::Result<u64> {
+fn no_question() -> io::Result<Free> {
     panic!("nobody asked for free space")
 }
 
@@ -157,6 +157,79 @@ fn a_segment_from_the_future_is_not_old_and_goes_last_for_room() {
     assert_eq!(report.removed_folders, 0);
 }
 
+/// A camera whose clock is wrong, or was never set.
+#[test]
+fn what_was_recorded_within_the_age_is_not_old_whatever_its_name_says() {
+    let archive = TestArchive::new();
+    let since_1970 = (UtcNs(0) - TEN) / MS;
+    let (misnamed, old) = (
+        add(&archive, since_1970, 0),
+        add(&archive, since_1970 + 2000, 0),
+    );
+    written_at(&misnamed, TEN);
+    let now = TEN + HOUR_NS - 1;
+    let report = sweep(archive.path(), &age(HOUR_NS), now, &no_question);
+    assert_eq!(present(&[misnamed.clone(), old]), [true, false]);
+    assert_eq!(report.aged_files, 1);
+    let report = sweep(archive.path(), &age(HOUR_NS), now + 2, &no_question);
+    assert!(!misnamed.exists() && report.aged_files == 1);
+}
+
+#[test]
+fn what_was_just_recorded_under_a_wrong_name_is_not_the_first_to_go_for_room() {
+    let archive = TestArchive::new();
+    let since_1970 = (UtcNs(0) - TEN) / MS;
+    let misnamed = add(&archive, since_1970, 0);
+    written_at(&misnamed, TEN + 3 * HOUR_NS);
+    let paths = [
+        add(&archive, 0, 0),
+        add(&archive, HOUR_MS, 0),
+        misnamed,
+        add(&archive, 4 * HOUR_MS, 0),
+    ];
+    for left in (0..4).rev() {
+        sweep(
+            archive.path(),
+            &bytes(left * SIZE),
+            TEN + DAY_NS,
+            &no_question,
+        );
+        let gone = 4 - usize::try_from(left).unwrap();
+        let expected: Vec<bool> = (0..4).map(|index| index >= gone).collect();
+        assert_eq!(present(&paths), expected);
+    }
+}
+
+#[test]
+fn a_file_system_that_runs_out_of_inodes_is_a_full_one() {
+    let archive = TestArchive::new();
+    let paths: Vec<_> = (0..4)
+        .map(|number| add(&archive, number * 2000, 0))
+        .collect();
+    let policy = Policy {
+        min_free_files: Some(10),
+        ..Policy::default()
+    };
+    let left = |files| {
+        move || {
+            Ok(Free {
+                bytes: u64::MAX,
+                files,
+            })
+        }
+    };
+    let report = sweep(archive.path(), &policy, TEN + DAY_NS, &left(8));
+    assert_eq!(present(&paths), [false, false, true, true]);
+    assert_eq!((report.evicted_files, report.lacking_files), (2, 0));
+    assert!(sweep(archive.path(), &policy, TEN + DAY_NS, &left(10)).is_quiet());
+    let report = sweep(archive.path(), &policy, TEN + DAY_NS, &left(0));
+    assert_eq!(report.lacking_files, 8);
+    assert!(
+        report.to_string().contains("8 inodes (files) too few"),
+        "{report}"
+    );
+}
+
 #[test]
 fn the_folder_of_the_current_hour_stays_even_if_empty() {
     let archive = TestArchive::new();
@@ -174,6 +247,7 @@ fn a_tombstone_goes_with_the_last_segment_it_hides_and_not_before() {
     let (tombstone, twin) = (path.with_extension("tombstone"), path.with_extension("mp4"));
     fs::write(&tombstone, b"").unwrap();
     fs::write(&twin, b"").unwrap();
+    written_at(&twin, TEN);
     let alone = path.with_file_name(format!("00:05.0-1.0-full-{}.tombstone", "A".repeat(43)));
     fs::write(&alone, b"").unwrap();
     let paths = [path, twin, tombstone, alone];
@@ -194,20 +268,29 @@ fn room_is_made_for_what_should_be_free_and_no_more() {
         min_free_bytes: Some(100_000),
         ..Policy::default()
     };
-    let free = || Ok(100_000 - 2 * SIZE - 1);
+    let free = || Ok((100_000 - 2 * SIZE - 1).into());
     let report = sweep(archive.path(), &policy, TEN + DAY_NS, &free);
     assert_eq!(present(&paths), [false, false, false, true, true, true]);
     assert_eq!(report.evicted_files, 3);
-    assert!(sweep(archive.path(), &policy, TEN + DAY_NS, &|| Ok(100_000)).is_quiet());
+    assert!(
+        sweep(
+            archive.path(),
+            &policy,
+            TEN + DAY_NS,
+            &|| Ok(100_000.into())
+        )
+        .is_quiet()
+    );
     // Somebody else filled the disk: everything that may be deleted is not enough.
-    let report = sweep(archive.path(), &policy, TEN + DAY_NS, &|| Ok(0));
+    let report = sweep(archive.path(), &policy, TEN + DAY_NS, &|| Ok(0.into()));
     assert_eq!(report.lacking_bytes, 100_000 - 3 * SIZE);
 }
 
 #[test]
 fn the_real_file_system_says_what_is_free() {
-    assert!(free_bytes(Path::new(".")).unwrap() > 0);
-    assert!(free_bytes(Path::new("no such folder")).is_err());
+    let found = free(Path::new(".")).unwrap();
+    assert!(found.bytes > 0 && found.files > 0);
+    assert!(free(Path::new("no such folder")).is_err());
 }
 
 #[test]
@@ -243,7 +326,7 @@ fn a_limit_that_cannot_be_checked_does_not_stop_the_others() {
     let policy = Policy {
         min_free_bytes: Some(1),
         bytes: Some(0),
-        age_ns: None,
+        ..Policy::default()
     };
     let report = sweep(archive.path(), &policy, TEN + DAY_NS, &failing);
     assert!(!path.exists(), "the other limits hold all the same");

@@ -58,8 +58,16 @@ impl TestArchive {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name.to_string());
         fs::write(&path, bytes).unwrap();
+        written_at(&path, name.end());
         (name, path)
     }
+}
+
+/// Makes a file one that was last written then.
+pub(super) fn written_at(path: &Path, at: UtcNs) {
+    let since = std::time::Duration::from_nanos(at.0.unsigned_abs());
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + since).unwrap();
 }
 
 fn set_mode(path: &Path, mode: u32) {

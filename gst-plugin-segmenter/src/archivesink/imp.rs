@@ -53,6 +53,8 @@ struct State {
     playing: bool,
     /// The end was posted.
     finished: bool,
+    /// What `stats` told when recording stopped.
+    last_stats: Option<gst::Structure>,
 }
 
 struct SinkPad {
@@ -159,6 +161,7 @@ impl ArchiveSink {
             recorder.finish(now);
         }
         let notices = state.notices();
+        state.last_stats = Some(element_messages::stats(state.recorder.as_ref()));
         state.recorder = None;
         drop(state);
         self.carry_out(notices);
@@ -206,7 +209,10 @@ impl ArchiveSink {
 
     fn stats(&self) -> gst::Structure {
         let state = lock(&self.state);
-        element_messages::stats(state.recorder.as_ref())
+        match (&state.recorder, &state.last_stats) {
+            (None, Some(last)) => last.clone(),
+            (recorder, _) => element_messages::stats(recorder.as_ref()),
+        }
     }
 }
 

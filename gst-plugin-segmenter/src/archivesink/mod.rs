@@ -56,7 +56,7 @@ mod ts_output;
 mod upstream;
 
 pub use clock::WallClock;
-pub use refusal::refusal;
+pub use refusal::{codec, parser_wanted, refusal};
 pub use settings::{Container, Fsync, TimeSource};
 
 use gst::glib;

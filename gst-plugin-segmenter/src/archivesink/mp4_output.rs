@@ -20,7 +20,7 @@ use crate::archive::Kind;
 use super::growing::Place;
 use super::health::Health;
 use super::mp4::{Frame, Mp4Segment, WriteError};
-use super::notice::Outbox;
+use super::notice::{Outbox, Recorded};
 use super::segments::{Ending, GRACE_NS, MOST_WAITING_BYTES, MOST_WAITING_NS, Plan, Progress};
 use crate::utc::UtcNs;
 
@@ -49,6 +49,8 @@ struct Open {
     ending: Option<Ending>,
     /// Since when frames wait, on the monotonic clock.
     waiting_since_ns: Option<i64>,
+    /// The frames that wait: recorded once they are written.
+    waiting: Recorded,
 }
 
 impl Mp4Output {
@@ -90,6 +92,7 @@ impl Mp4Output {
             shift_ns: 0,
             ending: None,
             waiting_since_ns: None,
+            waiting: Recorded::default(),
         });
     }
 
@@ -126,8 +129,9 @@ impl Mp4Output {
                 open.kind = Kind::Suspect;
             }
         }
+        let (is_picture, bytes) = (open.segment.is_video(track), frame.buffer.size());
         match open.segment.push(track, frame) {
-            Ok(true) => {}
+            Ok(true) => open.waiting.frame(is_picture, bytes),
             Ok(false) => outbox.stats.late += 1,
             Err(error) => {
                 outbox.stats.dropped += 1;
@@ -214,6 +218,7 @@ impl Mp4Output {
         match open.segment.flush() {
             Ok(()) => {
                 open.waiting_since_ns = None;
+                outbox.stats.recorded.append(&mut open.waiting);
                 self.health.worked(outbox);
                 true
             }

@@ -52,6 +52,38 @@ pub struct Stats {
     pub late: u64,
     /// Frames given up for another reason: no keyframe before them, disk full, damaged.
     pub dropped: u64,
+    /// Of those dropped: the pictures that came before a keyframe.
+    pub awaiting_keyframe: u64,
+    /// What is in segments.
+    pub recorded: Recorded,
+}
+
+/// Frames of all tracks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// How many.
+    pub buffers: u64,
+    /// Of those: pictures.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Recorded {
+    /// One more frame.
+    pub fn frame(&mut self, is_picture: bool, bytes: usize) {
+        self.buffers += 1;
+        self.frames += u64::from(is_picture);
+        self.bytes += bytes as u64;
+    }
+
+    /// Takes over what was counted elsewhere.
+    pub fn append(&mut self, other: &mut Self) {
+        let theirs = std::mem::take(other);
+        self.buffers += theirs.buffers;
+        self.frames += theirs.frames;
+        self.bytes += theirs.bytes;
+    }
 }
 
 /// What is collected on the way: notices in order, and counters.
@@ -87,11 +119,13 @@ impl Outbox {
     /// Takes over what another thread collected.
     pub fn append(&mut self, other: &mut Self) {
         self.notices.append(&mut other.notices);
-        let theirs = std::mem::take(&mut other.stats);
+        let mut theirs = std::mem::take(&mut other.stats);
         self.stats.segments += theirs.segments;
         self.stats.bytes += theirs.bytes;
         self.stats.late += theirs.late;
         self.stats.dropped += theirs.dropped;
+        self.stats.awaiting_keyframe += theirs.awaiting_keyframe;
+        self.stats.recorded.append(&mut theirs.recorded);
     }
 
     /// Something is as it should be again.

@@ -403,6 +403,7 @@ impl Recorder {
             let made_do = stream.makes_do;
             if !stream.begins_with(&frame) {
                 self.outbox.stats.dropped += 1;
+                self.outbox.stats.awaiting_keyframe += 1;
                 return;
             }
             if stream.makes_do && !made_do {

@@ -8,14 +8,17 @@
 use super::caps::{self, CapsError, Kind, accepted};
 use super::incomplete;
 
-/// Why segments of this kind do not take a stream of these caps; `None` if they do.
+/// Why segments of this kind do not take a stream of these caps; `None` if they do, or may: caps
+/// need not be fixed.
 pub fn refusal(caps: &gst::CapsRef, mpegts: bool) -> Option<String> {
     let kind = kind(caps);
     let codec = codec(caps);
     let fits = |mpegts| kind.is_some_and(|kind| accepted(kind, Some(mpegts)).can_intersect(caps));
     let container = if mpegts { "MPEG-TS" } else { "MP4" };
     if !fits(mpegts) {
-        return Some(if fits(!mpegts) {
+        return Some(if let Some(parser) = parser_wanted(caps, mpegts) {
+            format!("{codec} in this form is not taken; put {parser} before archivesink")
+        } else if fits(!mpegts) {
             let (other, name) = match mpegts {
                 true => ("MP4", "mp4"),
                 false => ("MPEG-TS", "mpegts"),
@@ -23,15 +26,12 @@ pub fn refusal(caps: &gst::CapsRef, mpegts: bool) -> Option<String> {
             format!(
                 "{container} segments do not take {codec}; {other} segments do (container {name})"
             )
-        } else if let Some(parser) =
-            parser(caps).filter(|_| kind.is_some_and(|kind| knows(kind, mpegts, caps)))
-        {
-            format!("{codec} in this form is not taken; put {parser} before archivesink")
         } else {
             format!("archivesink does not take {codec}; {}", reencoding(kind))
         });
     }
-    if incomplete::lacks_configuration(caps) {
+    // What is not decided yet may still become right.
+    if !caps.is_fixed() || incomplete::lacks_configuration(caps) {
         return None;
     }
     match mpegts {
@@ -70,16 +70,21 @@ fn kind(caps: &gst::CapsRef) -> Option<Kind> {
     }
 }
 
-/// Whether the codec is one of the container's, whatever its form.
-fn knows(kind: Kind, mpegts: bool, caps: &gst::CapsRef) -> bool {
-    let name = |structure: &gst::StructureRef| {
-        let version = structure.get::<i32>("mpegversion").ok();
-        (structure.name().to_string(), version)
+/// The parser that brings a stream of these caps into a form that such segments take, where they
+/// take its codec and not its form.
+pub fn parser_wanted(caps: &gst::CapsRef, mpegts: bool) -> Option<&'static str> {
+    let accepted = accepted(kind(caps)?, Some(mpegts));
+    let wanted = caps.structure(0)?;
+    let number = |s: &gst::StructureRef, field| s.get::<i32>(field).ok();
+    let is_known = |s: &gst::StructureRef| {
+        let layer = number(wanted, "layer");
+        s.name() == wanted.name()
+            && number(s, "mpegversion") == number(wanted, "mpegversion")
+            && (layer.is_none() || number(s, "layer") == layer)
     };
-    let wanted = caps.structure(0).map(name);
-    accepted(kind, Some(mpegts))
-        .iter()
-        .any(|structure| Some(name(structure)) == wanted)
+    (!accepted.can_intersect(caps) && accepted.iter().any(is_known))
+        .then(|| parser(caps))
+        .flatten()
 }
 
 /// The element that brings a codec into the form that is taken.
@@ -113,11 +118,14 @@ fn reencoding(kind: Option<Kind>) -> &'static str {
 
 /// What people call the codec.
 pub fn codec(caps: &gst::CapsRef) -> String {
-    let owned = caps.to_owned();
-    let name = owned.structure(0).map(|s| s.name().to_string());
-    let described = owned
+    let name = caps.structure(0).map(|s| s.name().to_string());
+    let mut fixed = caps.to_owned();
+    if !caps.is_any() && !caps.is_empty() {
+        fixed.fixate();
+    }
+    let described = fixed
         .is_fixed()
-        .then(|| gst_pbutils::pb_utils_get_codec_description(&owned));
+        .then(|| gst_pbutils::pb_utils_get_codec_description(&fixed));
     described
         .map(String::from)
         .filter(|text| !text.is_empty())
@@ -155,6 +163,11 @@ mod tests {
                 ["MPEG-4", "as H.264"],
             ),
             (
+                "audio/mpeg, mpegversion=1, layer=1, parsed=true, channels=2, rate=48000",
+                false,
+                ["Layer 1", "container mpegts"],
+            ),
+            (
                 "audio/x-flac, framed=true, channels=2, rate=48000",
                 true,
                 ["FLAC", "container mp4"],
@@ -165,6 +178,11 @@ mod tests {
                 ["H.264", "h264parse"],
             ),
             ("text/x-raw, format=utf8", true, ["Text", "video and audio"]),
+            (
+                "audio/mpeg, mpegversion=4, stream-format=adts, channels=2, rate=48000",
+                false,
+                ["AAC", "aacparse"],
+            ),
         ] {
             let said = said(caps, mpegts).unwrap_or_else(|| panic!("{caps} is refused"));
             for word in words {

@@ -17,6 +17,7 @@ use crate::archive::Kind as SegmentKind;
 use crate::media::SegmentMark;
 use crate::utc::UtcNs;
 
+use super::caps::Kind;
 use super::continuity::Continuity;
 use super::growing::{Growing, Place};
 use super::health::Health;
@@ -185,7 +186,10 @@ impl TsOutput {
         };
         self.pushed = self.pushed.max(UtcNs(frame.stamps.dts_ns));
         frame.stamps.shift(self.stepped_ns.saturating_neg());
+        let is_picture = |track: &PlannedTrack| track.stream == stream && track.kind == Kind::Video;
+        let (is_picture, bytes) = (self.tracks.iter().any(is_picture), frame.buffer.size());
         muxer.push(stream, frame)?;
+        outbox.stats.recorded.frame(is_picture, bytes);
         if let Some(error) = muxer.error() {
             outbox.warn(format!(
                 "the muxer of the transport stream failed ({error}); a new one is started"

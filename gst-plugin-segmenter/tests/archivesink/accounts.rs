@@ -79,6 +79,11 @@ fn stats_count_segments_bytes_and_frames_that_were_dropped() {
         assert_eq!(rig.counted("bytes"), bytes.sum::<u64>());
         assert_eq!(rig.counted("dropped"), 10);
         assert_eq!(rig.counted("late"), 0);
+        assert_eq!(rig.counted("awaiting-keyframe"), 10);
+        let recorded = clip.between(1_000_000_000, 3_990_000_000);
+        assert_eq!(rig.counted("recorded-frames"), recorded.len() as u64);
+        let bytes: usize = recorded.iter().map(|frame| frame.buffer.size()).sum();
+        assert_eq!(rig.counted("recorded-bytes"), bytes as u64);
     });
 }
 

@@ -246,7 +246,7 @@ fn recorded_under_retention(container: Container) {
         let segments = usize::try_from(step / 2).expect("not negative");
         let kept_up = |rig: &Rig| rig.closed().len() + 2 >= segments;
         recording.rig.wait_until("the segments so far", kept_up);
-        let free = || archive::free_bytes(disk.path());
+        let free = || archive::free(disk.path());
         let now = recording.rig.utc(step * SECOND_NS / 2);
         let report = archive::sweep(recording.rig.root(), &policy, now, &free);
         assert!(report.errors.is_empty(), "{report}");

@@ -18,7 +18,7 @@ const AAC_WITHOUT_CONFIGURATION: &str =
     "audio/mpeg, mpegversion=4, stream-format=raw, channels=2, rate=48000";
 const VORBIS: &str = "audio/x-vorbis, channels=2, rate=48000";
 const PCM: &str = "audio/x-raw, format=S16LE, layout=interleaved, channels=2, rate=48000";
-const SPEEX: &str = "audio/x-speex, channels=1, rate=16000";
+const MP1: &str = "audio/mpeg, mpegversion=1, layer=1, parsed=true, channels=2, rate=48000";
 const FLAC: &str = "audio/x-flac, framed=true, channels=2, rate=48000";
 
 fn caps(text: &str) -> gst::Caps {
@@ -34,7 +34,7 @@ fn refused_sound(container: Container) -> Vec<(&'static str, [&'static str; 2])>
         (PCM, ["PCM", "re-encode it as AAC"]),
     ];
     let own = match container {
-        Mp4 => (SPEEX, ["Speex", "re-encode it as AAC"]),
+        Mp4 => (MP1, ["Layer 1", "container mpegts"]),
         MpegTs => (FLAC, ["FLAC", "container mp4"]),
     };
     common.into_iter().chain([own]).collect()

@@ -7,6 +7,7 @@ mod archive;
 mod credentials;
 mod cut;
 mod failure;
+mod log_queue;
 mod logging;
 mod moment;
 mod names;

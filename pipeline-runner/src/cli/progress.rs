@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::log_queue::Queue;
 use crate::supervisor::View;
 use crate::supervisor::machine::State;
 
@@ -14,6 +15,8 @@ const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The live lines, or the times of the last log lines.
 pub struct Progress {
+    /// Draws, too: a terminal may be as deaf as any other reader.
+    queue: Queue,
     live: MultiProgress,
     lines: Vec<Line>,
 }
@@ -25,7 +28,7 @@ struct Line {
 
 impl Progress {
     /// For these pipelines; `plain` forgoes the live lines.
-    pub fn new<'a>(names: impl Iterator<Item = &'a String>, plain: bool) -> Self {
+    pub fn new<'a>(names: impl Iterator<Item = &'a String>, plain: bool, queue: &Queue) -> Self {
         let live = MultiProgress::new();
         let terminal = !plain && std::io::stderr().is_terminal();
         if !terminal {
@@ -36,7 +39,8 @@ impl Progress {
             logged: Duration::ZERO,
         };
         let lines = names.map(line).collect();
-        Self { live, lines }
+        let queue = queue.clone();
+        Self { queue, live, lines }
     }
 
     /// What log lines have to be written above of.
@@ -50,7 +54,10 @@ impl Progress {
             return;
         };
         match &line.bar {
-            Some(bar) => bar.set_message(describe(view)),
+            Some(bar) => {
+                let (bar, text) = (bar.clone(), describe(view));
+                self.queue.push(Box::new(move |_| bar.set_message(text)));
+            }
             None if view.now >= line.logged + LINE_INTERVAL => {
                 line.logged = view.now;
                 tracing::info!("{}: {}", view.name, describe(view));
@@ -61,10 +68,8 @@ impl Progress {
 
     /// Takes the live lines off the terminal, for good.
     pub fn clear(&self) {
-        for line in &self.lines {
-            if let Some(bar) = &line.bar {
-                bar.finish_and_clear();
-            }
+        for bar in self.lines.iter().filter_map(|line| line.bar.clone()) {
+            self.queue.push(Box::new(move |_| bar.finish_and_clear()));
         }
     }
 }
@@ -87,6 +92,9 @@ fn describe(view: &View) -> String {
     ) {
         words.extend(view.frames_per_second().map(|fps| format!("{fps:.1} fps")));
         words.extend(view.bits_per_second().map(bit_rate));
+    }
+    if let (State::Starting, Some(came)) = (&view.state, view.unrecorded()) {
+        words.push(format!("{came} buffers came, none is recorded yet"));
     }
     if view.paused {
         words.push("RECORDING PAUSED".to_owned());

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use indicatif::HumanBytes;
 
+use super::log_queue::Queue;
 use super::progress::{Progress, counted};
 use super::{EXIT_DEFINITION, EXIT_FAILED, logging};
 use crate::config::{self, Definitions};
@@ -43,18 +44,28 @@ pub fn main(args: &Args) -> ExitCode {
             return ExitCode::from(EXIT_DEFINITION);
         }
     };
-    let mut progress = Progress::new(definitions.pipelines.keys(), args.plain);
+    let Ok(queue) = Queue::to_stderr() else {
+        return ExitCode::from(EXIT_FAILED);
+    };
+    let code = run(args, &definitions, &queue);
+    queue.flush();
+    code
+}
+
+/// Runs the pipelines of checked definitions; logs into `queue`.
+fn run(args: &Args, definitions: &Definitions, queue: &Queue) -> ExitCode {
+    let mut progress = Progress::new(definitions.pipelines.keys(), args.plain, queue);
     let colour = !args.plain && std::io::stderr().is_terminal();
-    if let Err(report) = logging::start(args.log.as_deref(), progress.live(), colour) {
+    if let Err(report) = logging::start(args.log.as_deref(), queue, progress.live(), colour) {
         eprintln!("{report:?}");
         return ExitCode::from(super::EXIT_USAGE);
     }
-    announce(&definitions);
+    announce(definitions);
     let place = Place {
         listen: None,
         runtime_dir: args.runtime_dir.clone(),
     };
-    let service = match Service::start(&definitions, &place, Kind::Run) {
+    let service = match Service::start(definitions, &place, Kind::Run) {
         Ok(service) => service,
         Err(why) => {
             progress.clear();
@@ -63,7 +74,7 @@ pub fn main(args: &Args) -> ExitCode {
         }
     };
     let told = service.as_ref().map(super::credentials::announce);
-    let views = supervisor::run(&definitions, service.as_ref(), &mut |view| {
+    let views = supervisor::run(definitions, service.as_ref(), &mut |view| {
         progress.show(view)
     });
     drop(told);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_saphyr::{Location, Spanned};
@@ -11,7 +12,8 @@ use super::outputs::Outputs;
 use super::problem::{Problem, Source};
 use super::units::Time;
 use super::{
-    Archive, Build, Credentials, Pipeline, Policy, Restart, Retention, assemble, tokens, yaml,
+    Archive, Build, Credentials, Pipeline, Policy, Restart, Retention, address, assemble, tokens,
+    yaml,
 };
 
 /// The longest name of a folder on Linux file systems.
@@ -35,6 +37,10 @@ pub(super) fn archive(source: &Source, archive: yaml::Archive) -> Result<Archive
         return Err(Problem::new(at, "the archive's root is empty")
             .help("name a folder, such as `./archive`"));
     }
+    if let Some((message, help)) = bad_root(&archive.root.value) {
+        let at = source.range(archive.root.referenced);
+        return Err(Problem::new(at, message).help(help));
+    }
     let retention = archive.retention;
     Ok(Archive {
         root: archive.root.value,
@@ -46,6 +52,24 @@ pub(super) fn archive(source: &Source, archive: yaml::Archive) -> Result<Archive
     })
 }
 
+/// Why nothing can be recorded below this root. One that is not there yet is made.
+fn bad_root(root: &Path) -> Option<(String, &'static str)> {
+    let named = root.display();
+    if root.is_dir() {
+        return None;
+    }
+    if root.exists() {
+        let message = format!("the archive's root `{named}` is not a folder");
+        return Some((message, "name a folder, or one that can be made"));
+    }
+    let target = root.read_link().ok()?;
+    let message = format!(
+        "the archive's root `{named}` is a link to `{}`, which is not there",
+        target.display()
+    );
+    Some((message, "is the disk mounted? else make that folder"))
+}
+
 /// Checks the pipelines of one file.
 pub(super) struct Checker<'a> {
     pub source: &'a Source,
@@ -55,6 +79,8 @@ pub(super) struct Checker<'a> {
     /// The sessions that are right, and the names of all.
     pub sessions: &'a BTreeMap<String, Credentials>,
     pub session_names: Vec<&'a str>,
+    /// Which pipeline records into a stream and variant.
+    pub recorded: BTreeMap<(String, String), String>,
     pub problems: Vec<Problem>,
 }
 
@@ -195,6 +221,7 @@ impl Checker<'_> {
                     let help = "it begins with a scheme: `https://…`, `srt://…`, `file:///…`";
                     self.wrong(uri.uri.referenced, "this is no URI", help);
                 }
+                self.address(&uri.uri);
                 self.headers(uri);
             }
             yaml::Source::Test(test) => self.test(test),
@@ -217,8 +244,16 @@ impl Checker<'_> {
         } else if host.is_empty() {
             let help = "write it as `rtsp://camera.example/stream`";
             self.wrong(rtsp.uri.referenced, "this RTSP URI names no host", help);
+        } else {
+            self.address(&rtsp.uri);
         }
         self.time(&rtsp.latency, 0);
+    }
+
+    fn address(&mut self, uri: &Spanned<String>) {
+        if let Some((message, help)) = address::complaint(&uri.value) {
+            self.wrong(uri.referenced, &format!("in this URI {message}"), help);
+        }
     }
 
     /// A line break or the like in a value comes from a variable that holds more than it should.

@@ -246,6 +246,7 @@ impl Reader<'_> {
             sessions,
             session_names: entries.iter().map(|(key, _)| key.value.as_str()).collect(),
             archive_given: self.tree.value.get("archive").is_some(),
+            recorded: BTreeMap::new(),
             problems: Vec::new(),
         };
         let mut checked = Checked::new();

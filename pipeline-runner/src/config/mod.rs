@@ -7,6 +7,7 @@
 //! hands over types that need no more checking. [`load`] needs no GStreamer; [`check_elements`]
 //! asks it about every element, property and value.
 
+mod address;
 mod assemble;
 mod check;
 mod compose;

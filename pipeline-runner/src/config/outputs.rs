@@ -104,6 +104,21 @@ impl Checker<'_> {
                 help,
             );
         }
+        let folder = |name: &Option<Spanned<String>>, default: &str| {
+            name.as_ref()
+                .map_or_else(|| default.to_owned(), |name| name.value.clone())
+        };
+        let (stream, variant) = (
+            folder(&archive.stream, &key.value),
+            folder(&archive.variant, "source"),
+        );
+        let place = (stream.clone(), variant.clone());
+        if let Some(other) = self.recorded.insert(place, key.value.clone()) {
+            let message =
+                format!("the pipeline `{other}` records into `{stream}/{variant}` already");
+            let help = "give one of them another `stream` or `variant`";
+            self.wrong(output.referenced, &message, help);
+        }
         match self.archive {
             Some(root) => Some(assemble::archive_sink(&root.root, &key.value, archive)),
             None => {

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gstsegmenter::archive::{
-    Container, Measured, Outcome, Policy, Recovered, Report, Retention, free_bytes, recover,
+    Container, Measured, Outcome, Policy, Recovered, Report, Retention, free, recover,
 };
 use gstsegmenter::media;
 use gstsegmenter::utc::UtcNs;
@@ -27,6 +27,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// What a sweep makes free when the disk is full, where retention names no more than this; on a
 /// small disk a tenth of it.
 const ROOM_BYTES: u64 = 64 << 20;
+/// How many inodes are kept free where `min_free` is, or the disk was full once; on a file system
+/// with few a tenth of them.
+const ROOM_FILES: u64 = 1_000;
 
 /// The thread's handle; dropping it ends the thread after what it is doing.
 pub struct Housekeeper(Option<Sender<Task>>);
@@ -83,6 +86,8 @@ struct Keeper<'a> {
     retention: Retention,
     /// The disk was full once: from then on so much is kept free, lest it fill again.
     room_bytes: u64,
+    /// How many inodes the file system is to keep free.
+    room_files: u64,
     /// What the last sweep that deleted nothing complained about: said once, not every time.
     complaint: String,
 }
@@ -93,6 +98,7 @@ impl<'a> Keeper<'a> {
             archive,
             retention: Retention::new(&archive.root),
             room_bytes: 0,
+            room_files: room_files(&archive.root),
             complaint: String::new(),
         }
     }
@@ -109,6 +115,7 @@ impl<'a> Keeper<'a> {
                     let asked: Vec<Task> = std::iter::once(first).chain(tasks.try_iter()).collect();
                     if asked.contains(&Task::MakeRoom) {
                         self.room_bytes = room_bytes(&self.archive.root);
+                        self.room_files = room_files(&self.archive.root);
                         self.sweep();
                     }
                     if asked.contains(&Task::Recover) {
@@ -122,14 +129,12 @@ impl<'a> Keeper<'a> {
     }
 
     fn sweep(&mut self) {
-        let policy = policy(self.archive, self.room_bytes);
+        let policy = policy(self.archive, self.room_bytes, self.room_files);
         if policy == Policy::default() {
             return;
         }
         let root = &self.archive.root;
-        let report = self
-            .retention
-            .sweep(&policy, UtcNs::now(), &|| free_bytes(root));
+        let report = self.retention.sweep(&policy, UtcNs::now(), &|| free(root));
         self.log(&report);
     }
 
@@ -139,7 +144,8 @@ impl<'a> Keeper<'a> {
             self.complaint.clear();
             return;
         }
-        let complains = report.lacking_bytes > 0 || !report.errors.is_empty();
+        let lacks = report.lacking_bytes > 0 || report.lacking_files > 0;
+        let complains = lacks || !report.errors.is_empty();
         if report.deleted_starts.is_some() && !complains {
             tracing::info!("{report}");
             return;
@@ -160,9 +166,14 @@ fn room_bytes(root: &Path) -> u64 {
     rustix::fs::statvfs(root).map_or(ROOM_BYTES, |stat| tenth(stat).min(ROOM_BYTES))
 }
 
+/// How many inodes to keep free on the file system at `root`.
+fn room_files(root: &Path) -> u64 {
+    rustix::fs::statvfs(root).map_or(0, |stat| (stat.f_files / 10).min(ROOM_FILES))
+}
+
 /// What may stay. Where the disk was full there has to be some room (else `room_bytes` is 0), for
 /// which an archive that rolls gives up its oldest, and one that keeps everything nothing.
-fn policy(archive: &Archive, room_bytes: u64) -> Policy {
+fn policy(archive: &Archive, room_bytes: u64, room_files: u64) -> Policy {
     let retention = archive.retention;
     let rolls = retention.bytes.is_some() || retention.min_free.is_some();
     let min_free = match retention.min_free {
@@ -175,6 +186,8 @@ fn policy(archive: &Archive, room_bytes: u64) -> Policy {
             .map(|age| i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)),
         bytes: retention.bytes,
         min_free_bytes: min_free,
+        // Without inodes there is no room either.
+        min_free_files: min_free.map(|_| room_files),
     }
 }
 
@@ -228,21 +241,23 @@ mod tests {
             bytes: Some(1 << 40),
             ..Default::default()
         });
-        assert_eq!(policy(&rolling, 0).min_free_bytes, None);
+        assert_eq!(policy(&rolling, 0, 0).min_free_bytes, None);
         assert_eq!(
-            policy(&rolling, ROOM_BYTES).min_free_bytes,
+            policy(&rolling, ROOM_BYTES, 0).min_free_bytes,
             Some(ROOM_BYTES)
         );
         let roomy = archive(config::Retention {
             min_free: Some(1 << 30),
             ..Default::default()
         });
-        assert_eq!(policy(&roomy, ROOM_BYTES).min_free_bytes, Some(1 << 30));
+        assert_eq!(policy(&roomy, ROOM_BYTES, 7).min_free_bytes, Some(1 << 30));
+        assert_eq!(policy(&roomy, 0, 7).min_free_files, Some(7));
         let kept = archive(config::Retention {
             age: Some(Duration::MAX),
             ..Default::default()
         });
-        assert_eq!(policy(&kept, ROOM_BYTES).min_free_bytes, None);
-        assert_eq!(policy(&kept, ROOM_BYTES).age_ns, Some(i64::MAX));
+        assert_eq!(policy(&kept, ROOM_BYTES, 7).min_free_bytes, None);
+        assert_eq!(policy(&kept, ROOM_BYTES, 7).age_ns, Some(i64::MAX));
+        assert_eq!(policy(&kept, ROOM_BYTES, 7).min_free_files, None);
     }
 }

@@ -28,9 +28,9 @@ pub enum State {
         /// When.
         at: Duration,
     },
-    /// The worker runs; no buffer has reached a sink yet.
+    /// The worker runs; nothing is recorded yet, or has reached a sink.
     Starting,
-    /// Buffers reach the sinks.
+    /// Something is recorded, or buffers reach the sinks.
     Running,
     /// They have stopped doing so; the worker's watchdog has not struck yet.
     Stalled,

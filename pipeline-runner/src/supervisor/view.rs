@@ -85,13 +85,19 @@ impl View {
         self.last_segment = Some((segment, now));
     }
 
-    /// Pictures per second; none where the sinks take no pictures.
+    /// Pictures recorded per second; none where there are no pictures.
     pub fn frames_per_second(&self) -> Option<f64> {
         self.flows.back().filter(|flow| flow.frames > 0)?;
         self.rate(|flow| flow.frames)
     }
 
-    /// Bits per second at the sinks.
+    /// How many buffers came while nothing was recorded yet.
+    pub fn unrecorded(&self) -> Option<u64> {
+        let last = self.flows.back().filter(|flow| flow.buffers == 0)?;
+        (last.arrived > 0).then_some(last.arrived)
+    }
+
+    /// Bits per second of what is recorded.
     pub fn bits_per_second(&self) -> Option<f64> {
         self.rate(|flow| flow.bytes).map(|bytes| bytes * 8.0)
     }

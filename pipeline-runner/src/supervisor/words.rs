@@ -11,7 +11,7 @@ pub fn log_state(name: &str, state: &State, now: Duration) {
         State::Pending { .. } => {}
         State::Starting => tracing::info!("{name}: starting"),
         State::Running => tracing::info!("{name}: running"),
-        State::Stalled => tracing::warn!("{name}: stalled, no buffers"),
+        State::Stalled => tracing::warn!("{name}: stalled, nothing is recorded"),
         State::BackingOff {
             attempt,
             next,

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
-//! Counts what reaches the sinks: the proof of life, the frame rate and the bit rate.
+//! Counts what is recorded, and what reaches the sinks: the proof of life, the frame rate and the
+//! bit rate.
+//!
+//! What arrives is not what is recorded: `archivesink` may have to drop all of it. So where there
+//! is one, the totals are its own account of what is in segments, and what arrives is counted
+//! beside that; for other sinks the two are the same.
 //!
 //! A camera that goes silent without an error is the commonest fault there is, and PLAYING says
 //! nothing about it; only buffers do. Probes sit on the pads of the outermost sinks, so a bin that
@@ -9,17 +14,21 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use gst::glib;
 use gst::prelude::*;
 
 use super::view;
 
-/// Totals over all pads of all sinks.
+/// Totals over all sinks.
 #[derive(Default)]
 pub struct Counters {
+    arrived: AtomicU64,
+    fed: AtomicU64,
     buffers: AtomicU64,
     frames: AtomicU64,
     bytes: AtomicU64,
     pads: Mutex<Vec<(gst::Pad, Arc<PadState>)>>,
+    archives: Mutex<Vec<glib::WeakRef<gst::Element>>>,
     passes_views_over: bool,
 }
 
@@ -30,17 +39,27 @@ struct PadState {
     pictures: AtomicBool,
     /// It has seen EOS.
     ended: AtomicBool,
+    /// It is an archive's.
+    is_archives: bool,
 }
 
 /// A reading of the [`Counters`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Buffers on all pads.
+    /// Buffers that came, on all pads.
+    pub arrived: u64,
+    /// Of those, what came to archives.
+    pub fed: u64,
+    /// Buffers in segments; where nothing is archived, on all pads.
     pub buffers: u64,
-    /// Buffers on pads with pictures.
+    /// Of those: pictures.
     pub frames: u64,
-    /// Bytes on all pads.
+    /// Their bytes.
     pub bytes: u64,
+    /// What archives could not record.
+    pub dropped: u64,
+    /// Of those: pictures that came before a keyframe.
+    pub awaiting_keyframe: u64,
 }
 
 impl Counters {
@@ -63,11 +82,29 @@ impl Counters {
 
     /// What was counted so far.
     pub fn totals(&self) -> Totals {
-        Totals {
-            buffers: self.buffers.load(Relaxed),
-            frames: self.frames.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
+        let mut totals = Totals {
+            arrived: self.arrived.load(Relaxed),
+            fed: self.fed.load(Relaxed),
+            ..Totals::default()
+        };
+        let archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+        if archives.is_empty() {
+            totals.buffers = self.buffers.load(Relaxed);
+            totals.frames = self.frames.load(Relaxed);
+            totals.bytes = self.bytes.load(Relaxed);
         }
+        for archive in archives.iter().filter_map(glib::WeakRef::upgrade) {
+            let Ok(stats) = archive.property_value("stats").get::<gst::Structure>() else {
+                continue;
+            };
+            let count = |field| stats.get::<u64>(field).unwrap_or_default();
+            totals.buffers += count("recorded-buffers");
+            totals.frames += count("recorded-frames");
+            totals.bytes += count("recorded-bytes");
+            totals.dropped += count("dropped");
+            totals.awaiting_keyframe += count("awaiting-keyframe");
+        }
+        totals
     }
 
     /// Every pad has seen EOS: silence is no fault any more.
@@ -102,23 +139,36 @@ impl Counters {
     }
 
     fn sink(self: &Arc<Self>, sink: &gst::Element) {
+        let is_archive = is_archivesink(sink);
+        if is_archive {
+            let mut archives = self.archives.lock().unwrap_or_else(PoisonError::into_inner);
+            if !archives
+                .iter()
+                .any(|known| known.upgrade().as_ref() == Some(sink))
+            {
+                archives.push(sink.downgrade());
+            }
+        }
         let weak = Arc::downgrade(self);
         sink.connect_pad_added(move |_, pad| {
             if let Some(counters) = weak.upgrade() {
-                counters.pad(pad);
+                counters.pad(pad, is_archive);
             }
         });
         for pad in sink.sink_pads() {
-            self.pad(&pad);
+            self.pad(&pad, is_archive);
         }
     }
 
     /// Counts at this pad; a pad that is counted already is left alone.
-    fn pad(self: &Arc<Self>, pad: &gst::Pad) {
+    fn pad(self: &Arc<Self>, pad: &gst::Pad, is_archives: bool) {
         if pad.direction() != gst::PadDirection::Sink {
             return;
         }
-        let state = Arc::new(PadState::default());
+        let state = Arc::new(PadState {
+            is_archives,
+            ..PadState::default()
+        });
         {
             let mut pads = self.pads.lock().unwrap_or_else(PoisonError::into_inner);
             if pads.iter().any(|(known, _)| known == pad) {
@@ -149,6 +199,11 @@ impl Counters {
     }
 
     fn count(&self, pad: &PadState, buffers: usize, bytes: usize) {
+        self.arrived.fetch_add(buffers as u64, Relaxed);
+        if pad.is_archives {
+            self.fed.fetch_add(buffers as u64, Relaxed);
+            return;
+        }
         self.buffers.fetch_add(buffers as u64, Relaxed);
         self.bytes.fetch_add(bytes as u64, Relaxed);
         if pad.pictures.load(Relaxed) {
@@ -176,4 +231,12 @@ fn are_pictures(caps: &gst::CapsRef) -> bool {
         let name = structure.name();
         (name.starts_with("video/") || name.starts_with("image/")) && structure.has_field("width")
     })
+}
+
+/// Whether an element is an archive's sink, and tells what it records.
+pub fn is_archivesink(element: &gst::Element) -> bool {
+    element
+        .factory()
+        .is_some_and(|factory| factory.name() == "archivesink")
+        && element.has_property("stats")
 }

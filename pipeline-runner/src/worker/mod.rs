@@ -12,9 +12,11 @@ mod closing;
 mod dynamic;
 mod flow;
 pub mod protocol;
+mod rtp;
 mod session;
 mod stdio;
 mod tokens;
+mod track;
 mod view;
 
 use std::io::{self, BufRead};

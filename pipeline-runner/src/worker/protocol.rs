@@ -66,7 +66,7 @@ impl fmt::Debug for Token {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    /// What went through the sinks' pads; once a second, and the worker's sign of life.
+    /// What was recorded, or went through the sinks' pads; once a second, and the worker's sign of life.
     Flow(Flow),
     /// A segment of the archive was closed.
     Segment(Segment),
@@ -111,18 +111,21 @@ pub enum Level {
     Debug,
 }
 
-/// Totals since the worker started, taken at the sinks' pads.
+/// Totals since the worker started: of what is in segments where there is an `archivesink`, else
+/// of what reached the sinks' pads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
     /// Since the worker started.
     pub uptime_ms: u64,
-    /// Since the last buffer on any pad; since the start where there was none yet.
+    /// Since the last buffer; since the start where there was none yet.
     pub quiet_ms: u64,
-    /// Buffers on all pads.
+    /// Buffers that came, recorded or not.
+    pub arrived: u64,
+    /// Buffers.
     pub buffers: u64,
-    /// Buffers on pads with pictures.
+    /// Buffers that are pictures.
     pub frames: u64,
-    /// Bytes on all pads.
+    /// Their bytes.
     pub bytes: u64,
     /// The archive's own account, where there is an `archivesink`.
     pub archive: Option<ArchiveStats>,

@@ -9,7 +9,7 @@ use gst::prelude::*;
 
 use super::bus::{self, Meaning};
 use super::closing;
-use super::flow::{Counters, Totals};
+use super::flow::{Counters, Totals, is_archivesink};
 use super::protocol::{ArchiveStats, Class, Event, Failure, Flow, Token};
 use super::stdio::Reporter;
 use super::tokens::Tokens;
@@ -21,6 +21,9 @@ const TICK: Duration = Duration::from_millis(200);
 const REPORT: Duration = Duration::from_secs(1);
 /// How long EOS may take where no buffer has come, or where the pipeline has failed already.
 const SHORT_EOS_LIMIT: Duration = Duration::from_secs(1);
+/// A keyframe is waited for this many times as long as anything else: there are cameras that send
+/// one in a minute and a half, and starting again would bring none sooner.
+const KEYFRAME_PATIENCE: u32 = 12;
 
 /// What a session is woken by.
 pub enum Input {
@@ -54,9 +57,15 @@ pub struct Session<'a> {
     reporter: Reporter,
     counters: Arc<Counters>,
     started: Instant,
-    /// What the last tick read, and when it last differed from the tick before.
+    /// What the last tick read.
     totals: Totals,
+    /// When something last came.
+    fed: Instant,
+    /// When something was last recorded, and what had been read by then.
     changed: Instant,
+    at_change: Totals,
+    /// The disk takes nothing for the time being.
+    paused: bool,
     reported: Option<Instant>,
     /// Asked to close, and when.
     closing: Option<Closing>,
@@ -89,7 +98,10 @@ impl<'a> Session<'a> {
             counters,
             started: now,
             totals: Totals::default(),
+            fed: now,
             changed: now,
+            at_change: Totals::default(),
+            paused: false,
             reported: None,
             closing: None,
         }
@@ -173,6 +185,11 @@ impl<'a> Session<'a> {
         match bus::meaning(&self.pipeline, message) {
             Meaning::Nothing => None,
             Meaning::Report(event) => {
+                match &event {
+                    Event::Paused { .. } => self.paused = true,
+                    Event::Resumed { .. } => self.paused = false,
+                    _ => {}
+                }
                 self.reporter.send(&event);
                 None
             }
@@ -212,18 +229,24 @@ impl<'a> Session<'a> {
     fn tick(&mut self, now: Instant) -> Option<End> {
         let totals = self.counters.totals();
         let first = self.totals.buffers == 0 && totals.buffers > 0;
-        if totals != self.totals {
-            self.totals = totals;
-            self.changed = now;
+        if totals.arrived != self.totals.arrived {
+            self.fed = now;
         }
+        // Where nothing comes to an archive there is nothing that could be recorded.
+        let is_idle = totals.fed == self.at_change.fed && totals.arrived != self.totals.arrived;
+        if totals.buffers != self.totals.buffers || is_idle {
+            self.changed = now;
+            self.at_change = totals;
+        }
+        self.totals = totals;
         if first || self.reported.is_none_or(|last| now >= last + REPORT) {
             // Before there is anything to record, the sink would only tell defaults.
-            let archive = (self.totals.buffers > 0).then(|| archive_stats(&self.pipeline));
+            let archive = (self.totals.arrived > 0).then(|| archive_stats(&self.pipeline));
             self.report(now, archive.flatten());
         }
         match &mut self.closing {
             Some(closing) => {
-                let quiet = now.saturating_duration_since(self.changed.max(closing.asked));
+                let quiet = now.saturating_duration_since(self.fed.max(closing.asked));
                 if !closing.passed_over && quiet >= closing::EOS_PATIENCE {
                     closing.passed_over = true;
                     closing::send_eos_to(self.counters.open_pads());
@@ -237,7 +260,7 @@ impl<'a> Session<'a> {
 
     /// EOS did not come through. Where nothing has flowed there was nothing to finish.
     fn closed_late(&self) -> End {
-        if self.totals.buffers == 0 {
+        if self.totals.arrived == 0 {
             return End::Closed;
         }
         End::Failed(Failure::passing(
@@ -249,16 +272,45 @@ impl<'a> Session<'a> {
         if self.counters.all_ended() {
             return None;
         }
-        let quiet = now.saturating_duration_since(self.changed);
-        let message = if self.totals.buffers == 0 {
+        let quiet = now.saturating_duration_since(self.fed);
+        let message = if self.totals.arrived == 0 {
             let limit = self.job.start_timeout;
             let waited = now.saturating_duration_since(self.started);
             (waited >= limit).then(|| format!("no buffer within {limit:?} of the start"))
-        } else {
+        } else if quiet >= self.job.stall_timeout {
             let limit = self.job.stall_timeout;
-            (quiet >= limit).then(|| format!("stalled: no buffer for {limit:?}"))
+            Some(format!("stalled: no buffer for {limit:?}"))
+        } else {
+            self.unrecorded(now)
         };
         message.map(|message| End::Failed(Failure::passing(message)))
+    }
+
+    /// What is wrong where buffers come and none is recorded, for too long.
+    fn unrecorded(&self, now: Instant) -> Option<String> {
+        let quiet = now.saturating_duration_since(self.changed);
+        let since =
+            |count: fn(&Totals) -> u64| count(&self.totals).saturating_sub(count(&self.at_change));
+        let awaits_keyframe = since(|totals| totals.awaiting_keyframe) > 0;
+        let limit = match awaits_keyframe {
+            true => self.job.stall_timeout * KEYFRAME_PATIENCE,
+            false if self.totals.buffers == 0 => self.job.start_timeout.max(self.job.stall_timeout),
+            false => self.job.stall_timeout,
+        };
+        if self.paused || quiet < limit {
+            return None;
+        }
+        let (came, dropped) = (since(|totals| totals.fed), since(|totals| totals.dropped));
+        let why = if awaits_keyframe {
+            "no keyframe came, and nothing can be decoded without one"
+        } else if dropped > 0 {
+            "the recorder could not use them"
+        } else {
+            "none of them belongs to a segment"
+        };
+        Some(format!(
+            "nothing was recorded for {limit:?}: {came} buffers came, {dropped} were dropped; {why}"
+        ))
     }
 
     fn close(&mut self) {
@@ -266,7 +318,7 @@ impl<'a> Session<'a> {
             return;
         }
         let now = Instant::now();
-        let flowed = self.counters.totals().buffers > 0;
+        let flowed = self.counters.totals().arrived > 0;
         let limit = if flowed {
             closing::EOS_LIMIT
         } else {
@@ -282,7 +334,7 @@ impl<'a> Session<'a> {
 
     /// After a fault: lets muxers write their ends, where they still can.
     fn finish_files(&self) {
-        if self.totals.buffers == 0 {
+        if self.totals.arrived == 0 {
             return;
         }
         closing::send_eos(&self.pipeline);
@@ -312,7 +364,8 @@ impl<'a> Session<'a> {
         let ms = |from| now.saturating_duration_since(from).as_millis() as u64;
         self.reporter.send(&Event::Flow(Flow {
             uptime_ms: ms(self.started),
-            quiet_ms: ms(self.changed),
+            quiet_ms: ms(if self.paused { self.fed } else { self.changed }),
+            arrived: self.totals.arrived,
             buffers: self.totals.buffers,
             frames: self.totals.frames,
             bytes: self.totals.bytes,
@@ -340,11 +393,4 @@ fn archive_stats(pipeline: &gst::Pipeline) -> Option<ArchiveStats> {
         time_source: stats.get("time-source").unwrap_or_default(),
         time_source_reason: stats.get("time-source-reason").unwrap_or_default(),
     })
-}
-
-fn is_archivesink(element: &gst::Element) -> bool {
-    element
-        .factory()
-        .is_some_and(|factory| factory.name() == "archivesink")
-        && element.has_property("stats")
 }

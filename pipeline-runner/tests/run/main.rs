@@ -2,6 +2,9 @@
 //! `pipeline-runner run` with real processes: faults are caused, and what then happens is awaited.
 
 mod archive;
+mod camera;
 mod closing;
 mod failing;
+mod logs;
 mod runner;
+mod tracks;

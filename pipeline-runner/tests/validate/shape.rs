@@ -241,3 +241,44 @@ fn every_broken_pipeline_is_reported_in_one_run() {
         "`true` or `false`",
     ]);
 }
+
+#[test]
+fn an_address_that_cannot_be_is_refused_before_anything_connects() {
+    for (uri, why) in [
+        (
+            "rtsp://cam:99999/x",
+            "the port is not a number from 1 to 65535",
+        ),
+        ("rtsp://[::1/x", "not an IPv6 address"),
+        ("rtsp://u:P@ss@cam/x", "write `@` as `%40`"),
+        ("rtsp://u:50%off@cam/x", "write `%` itself as `%25`"),
+    ] {
+        for source in ["rtsp", "uri"] {
+            let yaml =
+                format!("source: {{ {source}: {{ uri: \"{uri}\" }} }}\noutputs: [ archive: {{}} ]");
+            Validate::new(pipeline(&yaml)).says(&["definition.yaml:5:", why]);
+        }
+    }
+}
+
+#[test]
+fn two_pipelines_do_not_record_into_one_stream_and_variant() {
+    let two = "archive: { root: ./archive }\npipelines:\n  a:\n    source: { test: {} }\n    \
+        outputs: [ archive: {} ]\n  b:\n    source: { test: {} }\n    \
+        outputs: [ archive: { stream: a } ]\n";
+    let why = "the pipeline `a` records into `a/source` already";
+    Validate::new(two).says(&["definition.yaml:8:16", why]);
+    Validate::new(two.replace("stream: a", "stream: a, variant: b")).accepts();
+}
+
+#[test]
+fn a_root_that_can_be_no_folder_is_said_to_be_none() {
+    let of = |root: &str| pipeline("launch: fakesrc ! fakesink").replace("./archive", root);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    Validate::new(of(file.path().to_str().unwrap())).says(&["is not a folder"]);
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("gone"), &link).unwrap();
+    let why = "is a link to";
+    Validate::new(of(link.to_str().unwrap())).says(&[why, "which is not there"]);
+}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Says on the bus and asks upstream what the recorder wanted said and asked, with no lock held.
 
+use std::path::Path;
+
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -9,8 +11,19 @@ use super::super::notice::Notice;
 use super::super::settings::Settings;
 use super::super::{element_messages, retime};
 use super::{ArchiveSink, CAT, lock};
-use crate::archive::Finished;
+use crate::archive::{self, Finished};
 use crate::media::SegmentMark;
+
+/// A full disk says the same whether bytes or inodes ran out; only one of them shows in `df`.
+fn with_inodes(reason: String, root: Option<&Path>) -> String {
+    let free = root.and_then(|root| archive::free(root).ok());
+    match free {
+        Some(free) if free.files == 0 && free.bytes > 0 => {
+            format!("{reason}: the file system has no inodes left, though bytes are free")
+        }
+        _ => reason,
+    }
+}
 
 impl ArchiveSink {
     /// Says and asks what the recorder wanted, with no lock held.
@@ -29,6 +42,7 @@ impl ArchiveSink {
                     gst::element_imp_info!(self, gst::StreamError::Mux, ("{text}"));
                 }
                 Notice::Paused { reason } => {
+                    let reason = with_inodes(reason, settings.location.as_deref());
                     let obj = self.obj();
                     let _ = obj.post_message(element_messages::paused(&*obj, &settings, &reason));
                     let place = settings

@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Folder;
+use crate::cli::log_queue::Queue;
 use crate::cli::{EXIT_DEFINITION, EXIT_FAILED, EXIT_USAGE, logging, validate};
 use crate::config::{self, Definitions};
 use crate::credentials::folder::Kind;
@@ -44,17 +45,23 @@ pub fn main(args: &Args) -> ExitCode {
         }
     };
     let colour = std::io::stderr().is_terminal();
-    if let Err(report) = logging::start(args.log.as_deref(), &MultiProgress::new(), colour) {
+    let Ok(queue) = Queue::to_stderr() else {
+        return ExitCode::from(EXIT_FAILED);
+    };
+    let live = MultiProgress::new();
+    if let Err(report) = logging::start(args.log.as_deref(), &queue, &live, colour) {
         eprintln!("{report:?}");
         return ExitCode::from(EXIT_USAGE);
     }
-    match serve(args, &definitions) {
+    let code = match serve(args, &definitions) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             tracing::error!("{why}");
             ExitCode::from(EXIT_FAILED)
         }
-    }
+    };
+    queue.flush();
+    code
 }
 
 fn prepare(args: &Args) -> miette::Result<Definitions> {
