@@ -65,5 +65,6 @@ setup:
 	@tests/setup/debian.sh test
 	@tests/setup/nextest.sh
 	@tests/setup/clips.sh
+	@tests/setup/camera_clips.sh
 	@tests/setup/moto.sh
 	@tests/setup/hls.sh

@@ -18,6 +18,8 @@ pub struct Packet {
     pub pts_ns: i64,
     /// For how long.
     pub duration_ns: i64,
+    /// How many bytes it has.
+    pub bytes: usize,
     /// MD5 of its bytes.
     pub md5: String,
 }
@@ -65,7 +67,7 @@ const OUTPUTS: [(&str, &str); 5] = [
     (
         "pictures",
         // Each picture in its own size.
-        "-map :v -autoscale 0 -fps_mode passthrough -pix_fmt yuv420p -f rawvideo",
+        "-map :v -autoscale 0 -fps_mode passthrough -enc_time_base -1 -pix_fmt yuv420p -f rawvideo",
     ),
     ("picture-packets", "-map :v -c copy -f framemd5"),
     ("sound", "-map :a? -f s16le"),
@@ -77,6 +79,42 @@ const OUTPUTS: [(&str, &str); 5] = [
 /// # Panics
 /// When ffmpeg is not installed.
 pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
+    by_ffmpeg_to(&OUTPUTS, files, folder)
+}
+
+/// Plays one file, whether or not it has pictures and sound.
+///
+/// # Panics
+/// When ffmpeg is not installed.
+pub fn what_there_is(file: &Path, folder: &Path) -> Played {
+    let probed = Command::new("ffprobe")
+        .args("-v error -show_entries stream=codec_type -of csv=p=0".split(' '))
+        .arg(file)
+        .output();
+    let probed = probed
+        .expect("ffprobe is installed; run `make setup`")
+        .stdout;
+    let kinds = String::from_utf8_lossy(&probed).into_owned();
+    let is_there = |name: &str| {
+        kinds.contains(if name.starts_with("sound") {
+            "audio"
+        } else {
+            "video"
+        })
+    };
+    let outputs = OUTPUTS.into_iter().filter(|(name, _)| is_there(name));
+    let outputs: Vec<_> = outputs.collect();
+    if outputs.is_empty() {
+        let said = format!("there are no tracks in it: {kinds}");
+        return Played {
+            said,
+            ..Played::default()
+        };
+    }
+    by_ffmpeg_to(&outputs, &[file.to_owned()], folder).remove(0)
+}
+
+fn by_ffmpeg_to(outputs: &[(&str, &str)], files: &[PathBuf], folder: &Path) -> Vec<Played> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args("-nostdin -v warning -xerror -copyts -y".split(' '));
     for file in files {
@@ -84,7 +122,7 @@ pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
     }
     let output = |number: usize, name: &str| folder.join(format!("{number}.{name}"));
     for (number, file) in files.iter().enumerate() {
-        for (name, arguments) in OUTPUTS {
+        for (name, arguments) in outputs.iter().copied() {
             let map = format!("-map {number}:");
             ffmpeg.args(arguments.replace("-map :", &map).split(' '));
             if name == "sound-packets" && file.extension().is_some_and(|name| name == "ts") {
@@ -104,7 +142,7 @@ pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
         // One of them spoils it for all: which one?
         return files
             .iter()
-            .flat_map(|file| by_ffmpeg(std::slice::from_ref(file), folder))
+            .flat_map(|file| by_ffmpeg_to(outputs, std::slice::from_ref(file), folder))
             .collect();
     }
     let read = |number, name| take(&output(number, name));
@@ -138,7 +176,7 @@ fn samples(bytes: &[u8]) -> Vec<i16> {
 }
 
 /// The lines of ffmpeg's `framecrc` and `framemd5`: stream, dts, pts, duration, size, sum.
-fn packets(text: &str) -> Vec<Packet> {
+pub fn packets(text: &str) -> Vec<Packet> {
     let (mut packets, mut ticks_ns) = (Vec::new(), (1, 1));
     for line in text.lines() {
         if let Some(base) = line.strip_prefix("#tb 0: ") {
@@ -160,6 +198,7 @@ fn packets(text: &str) -> Vec<Packet> {
             dts_ns: ns(1),
             pts_ns: ns(2),
             duration_ns: ns(3),
+            bytes: fields[4].parse().expect("ffmpeg prints numbers"),
             md5: (*sum).to_owned(),
         });
     }
