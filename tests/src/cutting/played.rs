@@ -82,36 +82,68 @@ pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
     by_ffmpeg_to(&OUTPUTS, files, folder)
 }
 
-/// Plays one file, whether or not it has pictures and sound.
+/// Plays files, each of which may have pictures, sound or both, and tells of each which it has.
 ///
 /// # Panics
 /// When ffmpeg is not installed.
-pub fn what_there_is(file: &Path, folder: &Path) -> Played {
-    let probed = Command::new("ffprobe")
-        .args("-v error -show_entries stream=codec_type -of csv=p=0".split(' '))
-        .arg(file)
-        .output();
-    let probed = probed
-        .expect("ffprobe is installed; run `make setup`")
-        .stdout;
-    let kinds = String::from_utf8_lossy(&probed).into_owned();
-    let is_there = |name: &str| {
-        kinds.contains(if name.starts_with("sound") {
-            "audio"
-        } else {
-            "video"
-        })
-    };
-    let outputs = OUTPUTS.into_iter().filter(|(name, _)| is_there(name));
-    let outputs: Vec<_> = outputs.collect();
-    if outputs.is_empty() {
-        let said = format!("there are no tracks in it: {kinds}");
-        return Played {
-            said,
-            ..Played::default()
+pub fn what_there_is(files: &[PathBuf], folder: &Path) -> Vec<(Tracks, Played)> {
+    let tracks: Vec<Tracks> = files.iter().map(|file| Tracks::of(file)).collect();
+    let mut played: Vec<Option<Played>> = files.iter().map(|_| None).collect();
+    for alike in [(true, false), (false, true), (true, true)] {
+        let is_alike = |number: &usize| (tracks[*number].video, tracks[*number].audio) == alike;
+        let numbers: Vec<usize> = (0..files.len()).filter(is_alike).collect();
+        if numbers.is_empty() {
+            continue;
+        }
+        let is_there = |name: &str| {
+            if name.starts_with("sound") {
+                alike.1
+            } else {
+                alike.0
+            }
         };
+        let outputs = OUTPUTS.into_iter().filter(|(name, _)| is_there(name));
+        let outputs: Vec<_> = outputs.collect();
+        let those: Vec<PathBuf> = numbers
+            .iter()
+            .map(|number| files[*number].clone())
+            .collect();
+        for (number, one) in numbers.iter().zip(by_ffmpeg_to(&outputs, &those, folder)) {
+            played[*number] = Some(one);
+        }
     }
-    by_ffmpeg_to(&outputs, &[file.to_owned()], folder).remove(0)
+    let nothing = || Played {
+        said: "there are no tracks in it".to_owned(),
+        ..Played::default()
+    };
+    let played = played.into_iter().map(|one| one.unwrap_or_else(nothing));
+    tracks.into_iter().zip(played).collect()
+}
+
+/// Which tracks a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracks {
+    /// Pictures.
+    pub video: bool,
+    /// Sound.
+    pub audio: bool,
+}
+
+impl Tracks {
+    fn of(file: &Path) -> Self {
+        let probed = Command::new("ffprobe")
+            .args("-v error -show_entries stream=codec_type -of csv=p=0".split(' '))
+            .arg(file)
+            .output();
+        let probed = probed
+            .expect("ffprobe is installed; run `make setup`")
+            .stdout;
+        let kinds = String::from_utf8_lossy(&probed).into_owned();
+        Self {
+            video: kinds.contains("video"),
+            audio: kinds.contains("audio"),
+        }
+    }
 }
 
 fn by_ffmpeg_to(outputs: &[(&str, &str)], files: &[PathBuf], folder: &Path) -> Vec<Played> {

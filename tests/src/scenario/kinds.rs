@@ -233,7 +233,7 @@ kinds! {
         RunnerTs = "runner-mpegts" later,
         /// `rtspsrc ! depay ! parse ! archivesink`, video alone.
         LaunchMp4 = "launch-mp4",
-        LaunchTs = "launch-mpegts",
+        LaunchTs = "launch-mpegts" later,
     }
 }
 

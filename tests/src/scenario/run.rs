@@ -5,6 +5,7 @@ use std::any::Any;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::clip::Clip;
 use super::judge;
@@ -37,9 +38,13 @@ impl Wanted {
 pub fn faults(scenario: &Scenario, cuts: usize) -> Vec<String> {
     let clip = Clip::load(scenario.coding);
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let begun = Instant::now();
     let recording = record::record(scenario, &clip, folder.path());
+    let recorded = begun.elapsed().as_secs();
     let mut faults = judge::judge(scenario, &clip, &recording, cuts);
     if !faults.is_empty() {
+        let judged = begun.elapsed().as_secs() - recorded;
+        faults.push(format!("recorded in {recorded} s, judged in {judged} s"));
         faults.push(format!("it is in {}", folder.keep().display()));
     }
     faults

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::cutting::played::{self, Played};
+use crate::cutting::played::{self, Packet, Played, Tracks};
 use crate::frames::{Codec, Hash};
 use crate::recording::{self, Recorded};
 
@@ -42,16 +42,18 @@ pub fn segments(root: &Path, stream: &str, variant: &str, codec: Codec) -> Vec<S
         .iter()
         .map(|segment| segment.path.clone())
         .collect();
+    let played = played::what_there_is(&paths, folder.path());
+    let tracks: Vec<Tracks> = played.iter().map(|(tracks, _)| *tracks).collect();
+    let copied = copy(&paths, &tracks, codec, folder.path());
     let mut all = Vec::new();
-    for (recorded, path) in recorded.into_iter().zip(&paths) {
-        let played = played::what_there_is(path, folder.path());
-        let mut stored = stored(path, codec, folder.path());
+    for ((recorded, (_, played)), (mut stored, audio)) in
+        recorded.into_iter().zip(played).zip(copied)
+    {
         // By the keyframe that it begins with, which is what its name tells of.
         let first_ns = stored.first().map_or(0, |first| first.pts_ns);
         for frame in &mut stored {
             frame.utc_ns = recorded.start_ns + frame.pts_ns - first_ns;
         }
-        let audio = audio(path, folder.path());
         all.push(Segment {
             recorded,
             stored,
@@ -62,29 +64,56 @@ pub fn segments(root: &Path, stream: &str, variant: &str, codec: Codec) -> Vec<S
     all
 }
 
-fn ffmpeg(path: &Path, arguments: &str, output: &Path) -> Vec<u8> {
-    let _ = Command::new("ffmpeg")
-        .args("-nostdin -v quiet -y -copyts -i".split(' '))
-        .arg(path)
-        .args(arguments.split(' '))
-        .arg(output)
-        .output();
-    let bytes = std::fs::read(output).unwrap_or_default();
-    let _ = std::fs::remove_file(output);
-    bytes
-}
-
-/// The frames of a file's video, as access units of a byte stream and their times.
-fn stored(path: &Path, codec: Codec, folder: &Path) -> Vec<Stored> {
+/// The frames of each file's video, and the bytes of its audio.
+fn copy(
+    paths: &[PathBuf],
+    tracks: &[Tracks],
+    codec: Codec,
+    folder: &Path,
+) -> Vec<(Vec<Stored>, Vec<u8>)> {
     let (filter, format) = match codec {
         Codec::H264 => ("h264_mp4toannexb", "h264"),
         _ => ("hevc_mp4toannexb", "hevc"),
     };
-    let copy = format!("-map 0:v:0 -c copy -bsf:v {filter} -f");
-    let stream = ffmpeg(path, &format!("{copy} {format}"), &folder.join("stream"));
-    let packets = ffmpeg(path, &format!("{copy} framecrc"), &folder.join("packets"));
-    let packets = played::packets(&String::from_utf8_lossy(&packets));
-    let mut rest = stream.as_slice();
+    // ffmpeg takes longer to start than to copy a segment: all at once.
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args("-nostdin -v quiet -y -copyts".split(' '));
+    for path in paths {
+        ffmpeg.arg("-i").arg(path);
+    }
+    for (number, (path, tracks)) in paths.iter().zip(tracks).enumerate() {
+        let copy = format!("-map {number}:v:0 -c copy -bsf:v {filter} -f");
+        for (what, format) in [("stream", format), ("packets", "framecrc")] {
+            if tracks.video {
+                ffmpeg.args(format!("{copy} {format}").split(' '));
+                ffmpeg.arg(folder.join(format!("{number}.{what}")));
+            }
+        }
+        if tracks.audio {
+            ffmpeg.args(format!("-map {number}:a:0 -c copy").split(' '));
+            if path.extension().is_some_and(|extension| extension == "ts") {
+                ffmpeg.args(["-bsf:a", "aac_adtstoasc"]);
+            }
+            ffmpeg.args(["-f", "data"]);
+            ffmpeg.arg(folder.join(format!("{number}.audio")));
+        }
+    }
+    let _ = ffmpeg.output();
+    let read = |number: usize, what: &str| {
+        std::fs::read(folder.join(format!("{number}.{what}"))).unwrap_or_default()
+    };
+    let one = |number| {
+        let packets = read(number, "packets");
+        let packets = played::packets(&String::from_utf8_lossy(&packets));
+        let stream = read(number, "stream");
+        (stored(codec, &stream, &packets), read(number, "audio"))
+    };
+    (0..paths.len()).map(one).collect()
+}
+
+/// The frames of a byte stream of which the packets are known.
+fn stored(codec: Codec, stream: &[u8], packets: &[Packet]) -> Vec<Stored> {
+    let mut rest = stream;
     let mut frames = Vec::new();
     for packet in packets {
         let (unit, others) = rest.split_at(packet.bytes.min(rest.len()));
@@ -96,12 +125,4 @@ fn stored(path: &Path, codec: Codec, folder: &Path) -> Vec<Stored> {
         });
     }
     frames
-}
-
-/// The bytes of a file's audio, frame after frame.
-fn audio(path: &Path, folder: &Path) -> Vec<u8> {
-    let is_ts = path.extension().is_some_and(|extension| extension == "ts");
-    let filter = if is_ts { " -bsf:a aac_adtstoasc" } else { "" };
-    let arguments = format!("-map 0:a:0? -c copy{filter} -f data");
-    ffmpeg(path, &arguments, &folder.join("audio"))
 }

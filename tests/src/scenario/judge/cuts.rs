@@ -122,7 +122,7 @@ impl Case<'_> {
             "cut.mp4"
         });
         write(cut, output, &path)?;
-        let played = played::what_there_is(&path, folder);
+        let (_, played) = played::what_there_is(std::slice::from_ref(&path), folder).remove(0);
         if !played.said.is_empty() {
             let said = played.said.lines().next().unwrap_or_default();
             return Err(format!("ffmpeg says: {said}"));
