@@ -80,8 +80,8 @@ kinds! {
     Rate {
         R25 = "25",
         R30 = "30",
-        R15 = "15" later,
-        R12 = "12" later,
+        R15 = "15",
+        R12 = "12",
         R8 = "8" later,
         R5 = "5" later,
         R3 = "3" later,
@@ -100,7 +100,7 @@ kinds! {
     Delivery {
         AtOnce = "at-once",
         /// What gathers in 300 ms, at once.
-        Bursts = "bursts",
+        Bursts = "bursts" later,
     }
     /// What RTP timestamps are worth.
     Stamps {
@@ -141,7 +141,7 @@ kinds! {
         Right = "right",
         Never = "never",
         /// The last packet of each NAL unit.
-        EveryUnit = "every-unit" later,
+        EveryUnit = "every-unit",
     }
     /// Supplemental information that means nothing.
     Sei {
@@ -149,9 +149,9 @@ kinds! {
         /// In the access unit.
         Joined = "joined",
         /// With a marker of its own before every fifth picture, at that picture's time.
-        Alone = "alone" later,
+        Alone = "alone",
         /// Likewise, ten milliseconds before that picture's time.
-        AloneEarlier = "alone-earlier" later,
+        AloneEarlier = "alone-earlier",
     }
     /// Where parameter sets are.
     Sets {
@@ -160,9 +160,9 @@ kinds! {
         BandOnly = "band-only",
         SdpOnly = "sdp-only",
         /// Another that nobody uses, within GOPs.
-        Unused = "unused-in-gop" later,
+        Unused = "unused-in-gop",
         /// Another that the pictures after it use, within GOPs; of baseline H.264 only.
-        Used = "used-in-gop" later,
+        Used = "used-in-gop",
     }
     /// How NAL units are put into packets.
     Packing {
