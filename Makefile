@@ -32,6 +32,7 @@ test: setup
 	$(NEXTEST) --workspace
 
 soak: setup
+	@tests/setup/camera_clips.sh
 	cargo build --workspace
 	$(NEXTEST) --profile soak --package tests --features soak -E 'binary(/^soak_/)'
 	CUT_RANGES=200 $(NEXTEST) --profile soak --package tests -E 'binary(exact_cuts)'

@@ -19,5 +19,7 @@ pub mod pki;
 pub mod protected;
 pub mod recording;
 pub mod runner;
+pub mod scenario;
+pub mod scripted_camera;
 pub mod short_lived;
 pub mod web;

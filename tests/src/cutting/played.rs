@@ -18,6 +18,8 @@ pub struct Packet {
     pub pts_ns: i64,
     /// For how long.
     pub duration_ns: i64,
+    /// How many bytes it has.
+    pub bytes: usize,
     /// MD5 of its bytes.
     pub md5: String,
 }
@@ -65,7 +67,7 @@ const OUTPUTS: [(&str, &str); 5] = [
     (
         "pictures",
         // Each picture in its own size.
-        "-map :v -autoscale 0 -fps_mode passthrough -pix_fmt yuv420p -f rawvideo",
+        "-map :v -autoscale 0 -fps_mode passthrough -enc_time_base -1 -pix_fmt yuv420p -f rawvideo",
     ),
     ("picture-packets", "-map :v -c copy -f framemd5"),
     ("sound", "-map :a? -f s16le"),
@@ -77,6 +79,74 @@ const OUTPUTS: [(&str, &str); 5] = [
 /// # Panics
 /// When ffmpeg is not installed.
 pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
+    by_ffmpeg_to(&OUTPUTS, files, folder)
+}
+
+/// Plays files, each of which may have pictures, sound or both, and tells of each which it has.
+///
+/// # Panics
+/// When ffmpeg is not installed.
+pub fn what_there_is(files: &[PathBuf], folder: &Path) -> Vec<(Tracks, Played)> {
+    let tracks: Vec<Tracks> = files.iter().map(|file| Tracks::of(file)).collect();
+    let mut played: Vec<Option<Played>> = files.iter().map(|_| None).collect();
+    for alike in [(true, false), (false, true), (true, true)] {
+        let is_alike = |number: &usize| (tracks[*number].video, tracks[*number].audio) == alike;
+        let numbers: Vec<usize> = (0..files.len()).filter(is_alike).collect();
+        if numbers.is_empty() {
+            continue;
+        }
+        let is_there = |name: &str| {
+            if name.starts_with("sound") {
+                alike.1
+            } else {
+                alike.0
+            }
+        };
+        let outputs = OUTPUTS.into_iter().filter(|(name, _)| is_there(name));
+        let outputs: Vec<_> = outputs.collect();
+        let those: Vec<PathBuf> = numbers
+            .iter()
+            .map(|number| files[*number].clone())
+            .collect();
+        for (number, one) in numbers.iter().zip(by_ffmpeg_to(&outputs, &those, folder)) {
+            played[*number] = Some(one);
+        }
+    }
+    let nothing = || Played {
+        said: "there are no tracks in it".to_owned(),
+        ..Played::default()
+    };
+    let played = played.into_iter().map(|one| one.unwrap_or_else(nothing));
+    tracks.into_iter().zip(played).collect()
+}
+
+/// Which tracks a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracks {
+    /// Pictures.
+    pub video: bool,
+    /// Sound.
+    pub audio: bool,
+}
+
+impl Tracks {
+    fn of(file: &Path) -> Self {
+        let probed = Command::new("ffprobe")
+            .args("-v error -show_entries stream=codec_type -of csv=p=0".split(' '))
+            .arg(file)
+            .output();
+        let probed = probed
+            .expect("ffprobe is installed; run `make setup`")
+            .stdout;
+        let kinds = String::from_utf8_lossy(&probed).into_owned();
+        Self {
+            video: kinds.contains("video"),
+            audio: kinds.contains("audio"),
+        }
+    }
+}
+
+fn by_ffmpeg_to(outputs: &[(&str, &str)], files: &[PathBuf], folder: &Path) -> Vec<Played> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args("-nostdin -v warning -xerror -copyts -y".split(' '));
     for file in files {
@@ -84,7 +154,7 @@ pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
     }
     let output = |number: usize, name: &str| folder.join(format!("{number}.{name}"));
     for (number, file) in files.iter().enumerate() {
-        for (name, arguments) in OUTPUTS {
+        for (name, arguments) in outputs.iter().copied() {
             let map = format!("-map {number}:");
             ffmpeg.args(arguments.replace("-map :", &map).split(' '));
             if name == "sound-packets" && file.extension().is_some_and(|name| name == "ts") {
@@ -104,7 +174,7 @@ pub fn by_ffmpeg(files: &[PathBuf], folder: &Path) -> Vec<Played> {
         // One of them spoils it for all: which one?
         return files
             .iter()
-            .flat_map(|file| by_ffmpeg(std::slice::from_ref(file), folder))
+            .flat_map(|file| by_ffmpeg_to(outputs, std::slice::from_ref(file), folder))
             .collect();
     }
     let read = |number, name| take(&output(number, name));
@@ -138,7 +208,7 @@ fn samples(bytes: &[u8]) -> Vec<i16> {
 }
 
 /// The lines of ffmpeg's `framecrc` and `framemd5`: stream, dts, pts, duration, size, sum.
-fn packets(text: &str) -> Vec<Packet> {
+pub fn packets(text: &str) -> Vec<Packet> {
     let (mut packets, mut ticks_ns) = (Vec::new(), (1, 1));
     for line in text.lines() {
         if let Some(base) = line.strip_prefix("#tb 0: ") {
@@ -160,6 +230,7 @@ fn packets(text: &str) -> Vec<Packet> {
             dts_ns: ns(1),
             pts_ns: ns(2),
             duration_ns: ns(3),
+            bytes: fields[4].parse().expect("ffmpeg prints numbers"),
             md5: (*sum).to_owned(),
         });
     }
