@@ -119,7 +119,9 @@ pub(super) fn rtp_refusal(
         .structure(0)
         .and_then(|s| s.get::<String>("config").ok());
     let is_hex = |text: &String| {
-        !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|c| c.is_ascii_hexdigit())
+        !text.is_empty()
+            && text.len().is_multiple_of(2)
+            && text.bytes().all(|c| c.is_ascii_hexdigit())
     };
     (encoding.eq_ignore_ascii_case("MPEG4-GENERIC") && !config.as_ref().is_some_and(is_hex)).then(
         || {
