@@ -17,7 +17,9 @@
 //!   they do not: the later ones are moved to where the first is.
 //! * *Later* stamps that leave the band around the lateness of the start are slewed back into it,
 //!   by as much a second as they are outside of it, and by the rate at which they have left it so
-//!   far: any wrong rate settles at the band's edge, well within half a second of the arrival.
+//!   far: a wrong rate settles at the band's edge, within half a second of the arrival. The band is
+//!   as wide as that allows, for a machine that is busy makes frames late and not their stamps
+//!   wrong. What is added is a function of the stamp, so that pictures keep their order.
 //! * *A jump* (the sender began anew, or went on after a pause that its stamps do not count) is not
 //!   slewed: the frame gets the time of its arrival, and nothing follows on.
 //!
@@ -28,6 +30,8 @@
 //!
 //! Pure: it is told the time and never asks for it.
 
+use std::collections::VecDeque;
+
 use crate::utc::SECOND_NS;
 
 /// At the start, lateness up to this much above what upstream says of itself is believed.
@@ -37,15 +41,17 @@ const APART_NS: i64 = 100_000_000;
 /// Lateness may grow by this much before anything is done.
 const LATE_NS: i64 = 200_000_000;
 /// Frames may be early by this much before anything is done.
-const EARLY_NS: i64 = 30_000_000;
+const EARLY_NS: i64 = 200_000_000;
 /// An error of this size is a jump.
 const JUMP_NS: i64 = SECOND_NS;
 /// The least lateness is taken of so much time.
 const WINDOW_NS: i64 = 400_000_000;
 /// So many windows in a row must be late by a jump: a backlog that is caught up with is not one.
-const JUMP_WINDOWS: u32 = 4;
-/// The most that slewing adds to what it has learnt of the rate: a second in a second.
-const MOST_SLEW_PPM: i64 = 1_000_000;
+const JUMP_WINDOWS: u32 = 8;
+/// The most that slewing adds to what it has learnt of the rate: a third of a second in a second.
+const MOST_SLEW_PPM: i64 = 330_000;
+/// So many stamps are remembered: no codec reorders over more pictures (H.264 A.3.1, H.265 A.4.2).
+const MOST_KNOTS: usize = 17;
 /// The most it learns: stamps that stand still.
 const MOST_RATE_PPM: i64 = 1_000_000;
 
@@ -54,8 +60,11 @@ const MOST_RATE_PPM: i64 = 1_000_000;
 pub struct Arrival {
     /// The latency that upstream says it has; `None` where stamps are taken as they are.
     latency_ns: Option<i64>,
-    /// What is added to each stamp.
+    /// What is added to the latest stamp, and to those after it.
     correction_ns: i64,
+    /// What was added to the latest stamps, in their order: pictures that are shown before one that
+    /// came before them get what is due at their stamp.
+    knots: VecDeque<Knot>,
     /// The lateness that is honest: what was there at the start.
     honest_ns: i64,
     last: Option<Seen>,
@@ -71,6 +80,14 @@ pub struct Arrival {
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     stamp_ns: i64,
+    arrived_ns: i64,
+}
+
+/// What is added at a stamp.
+#[derive(Clone, Copy, Debug)]
+struct Knot {
+    stamp_ns: i64,
+    correction_ns: i64,
     arrived_ns: i64,
 }
 
@@ -95,9 +112,28 @@ impl Arrival {
         self.latency_ns = latency_ns;
     }
 
-    /// What is added to the stream's stamps.
+    /// What is added to the stream's stamps from now on.
     pub fn correction_ns(&self) -> i64 {
         self.correction_ns
+    }
+
+    /// What is added to a stamp of the stream.
+    pub fn at(&self, stamp_ns: i64) -> i64 {
+        let after = self.knots.partition_point(|knot| knot.stamp_ns <= stamp_ns);
+        let before = after.checked_sub(1).and_then(|index| self.knots.get(index));
+        match (before, self.knots.get(after)) {
+            (Some(before), Some(after)) => {
+                let part = i128::from(stamp_ns.saturating_sub(before.stamp_ns));
+                let whole = i128::from(after.stamp_ns.saturating_sub(before.stamp_ns).max(1));
+                let grown = after.correction_ns.saturating_sub(before.correction_ns);
+                let grown = i128::from(grown) * part / whole;
+                before
+                    .correction_ns
+                    .saturating_add(i64::try_from(grown).unwrap_or(0))
+            }
+            (None, Some(first)) => first.correction_ns,
+            _ => self.correction_ns,
+        }
     }
 
     /// How late an honest frame is, once one came.
@@ -112,7 +148,7 @@ impl Arrival {
         if self.last.is_none() || apart_ns <= APART_NS {
             return 0;
         }
-        self.correction_ns = self.correction_ns.saturating_add(apart_ns);
+        self.shift(apart_ns);
         self.honest_ns = others_ns;
         self.window = None;
         apart_ns
@@ -132,11 +168,11 @@ impl Arrival {
             self.begin(seen.late_ns(), latency_ns);
             return Moved::default();
         };
-        self.slew(last, seen);
+        self.slew(seen);
         if held {
             return self.settle(seen);
         }
-        let late_ns = seen.late_ns().saturating_sub(self.correction_ns);
+        let late_ns = seen.late_ns().saturating_sub(self.at(stamp_ns));
         let back = stamp_ns < last.stamp_ns.saturating_sub(JUMP_NS);
         let off_ns = late_ns.saturating_sub(self.honest_ns);
         if late_ns < -JUMP_NS || (back && off_ns.saturating_abs() > JUMP_NS) {
@@ -172,10 +208,10 @@ impl Arrival {
 
     /// Nothing is written yet: what the least lateness says is done at once.
     fn settle(&mut self, seen: Seen) -> Moved {
-        let late_ns = seen.late_ns().saturating_sub(self.correction_ns);
+        let late_ns = seen.late_ns().saturating_sub(self.at(seen.stamp_ns));
         self.honest_ns = self.honest_ns.min(late_ns.max(0));
         let held_ns = late_ns.min(0);
-        self.correction_ns = self.correction_ns.saturating_add(held_ns);
+        self.shift(held_ns);
         if held_ns < 0 {
             self.window = None;
         }
@@ -186,16 +222,41 @@ impl Arrival {
         }
     }
 
-    fn slew(&mut self, last: Seen, seen: Seen) {
-        let passed_ns = seen.arrived_ns.saturating_sub(last.arrived_ns).max(0);
-        let change_ns = i128::from(passed_ns) * i128::from(self.slew_ppm) / 1_000_000;
-        let change_ns = i64::try_from(change_ns).unwrap_or(0);
-        let late_ns = seen.late_ns().saturating_sub(self.correction_ns);
-        // No frame gets a time after its arrival, and none one before its predecessor's.
-        let most_ns = late_ns.max(0);
-        let least_ns = last.stamp_ns.saturating_sub(seen.stamp_ns).min(0) / 10 * 9;
-        let change_ns = change_ns.clamp(least_ns, most_ns);
-        self.correction_ns = self.correction_ns.saturating_add(change_ns);
+    /// Lets the correction grow or shrink by the time that has passed, at a stamp that is the
+    /// latest so far.
+    fn slew(&mut self, seen: Seen) {
+        let Seen {
+            stamp_ns,
+            arrived_ns,
+        } = seen;
+        let last = self.knots.back().copied();
+        if let Some(last) = last.filter(|last| stamp_ns >= last.stamp_ns) {
+            let passed_ns = arrived_ns.saturating_sub(last.arrived_ns).max(0);
+            let change_ns = i128::from(passed_ns) * i128::from(self.slew_ppm) / 1_000_000;
+            let change_ns = i64::try_from(change_ns).unwrap_or(0);
+            // No frame gets a time after its arrival for it, and none one before its predecessor's.
+            let late_ns = seen.late_ns().saturating_sub(self.correction_ns);
+            let least_ns = last.stamp_ns.saturating_sub(stamp_ns) / 2;
+            let change_ns = change_ns.clamp(least_ns, late_ns.max(0));
+            self.correction_ns = self.correction_ns.saturating_add(change_ns);
+        } else if last.is_some() {
+            return;
+        }
+        if self.knots.len() >= MOST_KNOTS {
+            self.knots.pop_front();
+        }
+        self.knots.push_back(Knot {
+            stamp_ns,
+            correction_ns: self.correction_ns,
+            arrived_ns,
+        });
+    }
+
+    fn shift(&mut self, ns: i64) {
+        self.correction_ns = self.correction_ns.saturating_add(ns);
+        for knot in &mut self.knots {
+            knot.correction_ns = knot.correction_ns.saturating_add(ns);
+        }
     }
 
     /// Looks at a window that is full, and sets how the correction changes until the next one is.
@@ -227,6 +288,7 @@ impl Arrival {
 
     fn jump(&mut self, off_ns: i64) -> Moved {
         self.correction_ns = self.correction_ns.saturating_add(off_ns);
+        self.knots.clear();
         self.window = None;
         self.late_windows = 0;
         self.slew_ppm = self.rate_ppm;

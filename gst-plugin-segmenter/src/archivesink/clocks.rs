@@ -104,10 +104,17 @@ impl Clocks {
         self.streams.iter().any(grows)
     }
 
-    /// What is added to a stream's stamps.
-    pub fn correction_ns(&self, id: usize) -> i64 {
+    /// What is added to a stream's latest stamps.
+    fn correction_ns(&self, id: usize) -> i64 {
         let stream = self.streams.get(self.leader(id));
         stream.map_or(0, |stream| stream.arrival.correction_ns())
+    }
+
+    /// A stamp of a stream with what is added to it.
+    pub fn corrected_ns(&self, id: usize, stamp_ns: i64) -> i64 {
+        let stream = self.streams.get(self.leader(id));
+        let correction_ns = stream.map_or(0, |stream| stream.arrival.at(stamp_ns));
+        stamp_ns.saturating_add(correction_ns)
     }
 
     /// Whether two streams share their stamps.
@@ -186,12 +193,13 @@ impl Clocks {
             .map(|(stamp_ns, running_ns)| self.arrive(id, stamp_ns, running_ns, held));
         let moved = moved.unwrap_or_default();
         let correction_ns = self.correction_ns(id);
+        for stamp in [&mut incoming.raw.pts_ns, &mut incoming.raw.dts_ns] {
+            *stamp = stamp.map(|ns| self.corrected_ns(id, ns));
+        }
+        let stamp_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
         let Some(stream) = self.streams.get_mut(id) else {
             return Observed::default();
         };
-        for stamp in [&mut incoming.raw.pts_ns, &mut incoming.raw.dts_ns] {
-            *stamp = stamp.map(|ns| ns.saturating_add(correction_ns));
-        }
         let reference = incoming
             .reference
             .filter(|_| self.time_source != TimeSource::Clock);
@@ -207,7 +215,6 @@ impl Clocks {
             change
         });
         let verdict = stream.verdict.filter(|_| reading.is_some());
-        let stamp_ns = came_ns.map(|ns| ns.saturating_add(correction_ns));
         let camera = stamp_ns.zip(reading.map(|reading| reading.camera));
         tell(timeline, id, stamp_ns, now, verdict.zip(camera));
         if stream.verdict == Some(Verdict::Refuse) && !self.any_is_believed() {

@@ -337,7 +337,7 @@ impl Recorder {
     /// A stream says that it has nothing up to this running time.
     pub fn gap(&mut self, id: usize, running_end_ns: i64, now: Now) {
         self.complete(id, now);
-        let end_ns = running_end_ns.saturating_add(self.clocks.correction_ns(id));
+        let end_ns = self.clocks.corrected_ns(id, running_end_ns);
         if let Some(utc) = self.timeline.utc(id, end_ns)
             && let Some(stream) = self.streams.get_mut(id)
         {

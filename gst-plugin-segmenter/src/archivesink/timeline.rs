@@ -156,7 +156,8 @@ impl Timeline {
         let step_ns = moved_ns.saturating_sub(last_ns.unwrap_or(anchor.offset_ns));
         let near = off_ns.saturating_abs() <= PROBATION_NS
             && step_ns.saturating_abs() <= PROBATION_STEP_NS;
-        self.remember(stream, Some(moved_ns).filter(|_| near));
+        // What is not followed does not set the times back that were.
+        self.remember(stream, if near { Some(moved_ns) } else { last_ns });
     }
 
     /// This stream's reference times are not used, at least for now: its frames go on as the
