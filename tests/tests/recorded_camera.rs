@@ -166,6 +166,26 @@ fn every_frame_a_camera_sent_is_in_the_archive_once_at_the_time_of_the_cameras_c
 }
 
 #[test]
+fn a_camera_whose_clock_was_never_set_is_recorded_whole_at_this_machines_time() {
+    const YEARS_NS: i64 = 50 * 365 * 86_400 * SECOND_NS;
+    std::thread::scope(|scope| {
+        for container in ["mp4", "mpegts"] {
+            scope.spawn(move || {
+                let sink = format!("container={container}");
+                let recording = record(Clip::H264NoBAac, -YEARS_NS, EXACT, &sink);
+                let recorded = recorded(&recording);
+                assert_eq!(recorded.len(), recording.sent.len(), "{container}");
+                for ((picture, utc_ns), sent) in recorded.iter().zip(&recording.sent) {
+                    assert!(*picture == sent.picture, "{container}: another frame");
+                    let off_ns = utc_ns - (sent.utc_ns + YEARS_NS);
+                    assert!(off_ns.abs() < SECOND_NS / 2, "{container}: {off_ns} ns off");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn unasked_rtspsrc_bends_the_first_seconds_times_and_may_lose_a_frame_over_udp() {
     let recording = record(Clip::H264NoBAac, 7 * SECOND_NS, "", "");
     let recorded = recorded(&recording);
