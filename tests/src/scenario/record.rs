@@ -114,8 +114,10 @@ fn by_launch(
         _ => ("rtph265depay", "h265parse"),
     };
     // Only the video, whatever else the camera offers.
+    // As README has it: in its own mode rtspsrc bends the times of pictures that are reordered.
     let line = format!(
         "rtspsrc location={} protocols={} latency=200 add-reference-timestamp-meta=true \
+         buffer-mode=synced \
          ! application/x-rtp,media=video ! {depayloader} ! {parser} \
          ! archivesink location={} stream={STREAM} variant={VARIANT} container={}",
         camera.url,
