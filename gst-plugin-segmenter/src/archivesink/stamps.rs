@@ -18,6 +18,11 @@ use std::collections::VecDeque;
 
 /// A backward step of DTS larger than this is a restart of the source, not a bad stamp.
 pub const BACKWARD_JUMP_NS: i64 = 500_000_000;
+/// Of sound this much: two frames cannot be heard at once, so what comes too early is heard a
+/// little closer together until it has its own time again, as when a camera's clock takes over.
+const BACKWARD_SOUND_NS: i64 = 5_000_000_000;
+/// How close together that is: nine tenths of a frame's duration.
+const CLOSE: (i64, i64) = (9, 10);
 /// A forward step of PTS larger than this, at a picture that does not need the ones before it,
 /// is a hole in the recording; unless the stream's usual step is as large.
 pub const FORWARD_GAP_NS: i64 = 1_000_000_000;
@@ -91,6 +96,8 @@ pub struct Stamper {
     /// How many pictures in a row had no DTS to be trusted.
     untrusted: u32,
     depth: usize,
+    /// The last frame of sound was moved, so the step to the next tells nothing.
+    is_moved: bool,
     /// The last steps from one frame to the next, the oldest first.
     steps_ns: VecDeque<i64>,
 }
@@ -114,6 +121,7 @@ impl Stamper {
             rebuild: None,
             untrusted: 0,
             depth: reorder_depth.unwrap_or(0).min(MOST_DEPTH),
+            is_moved: false,
             steps_ns: VecDeque::with_capacity(USUAL_STEPS),
         }
     }
@@ -132,8 +140,11 @@ impl Stamper {
             self.rebuild = self.rebuild.take().map(|_| Rebuild::default());
         }
         let dts_ns = self.decoding_time(pts_ns, raw.dts_ns.filter(|_| raw.pts_ns.is_some()));
+        let own_pts_ns = pts_ns;
+        let pts_ns = if self.reordered { pts_ns } else { dts_ns };
         self.learn(dts_ns);
-        let duration_ns = self.duration(raw.duration_ns, pts_ns);
+        let was_moved = std::mem::replace(&mut self.is_moved, pts_ns != own_pts_ns);
+        let duration_ns = self.duration(raw.duration_ns, pts_ns, was_moved || self.is_moved);
         let stamps = Stamps {
             pts_ns,
             dts_ns,
@@ -173,7 +184,11 @@ impl Stamper {
             return Step::Next;
         };
         // A picture may be shown before its predecessor, but not by this much.
-        if pts_ns < last.dts_ns.saturating_sub(BACKWARD_JUMP_NS) {
+        let most_ns = match self.reordered {
+            true => BACKWARD_JUMP_NS,
+            false => BACKWARD_SOUND_NS,
+        };
+        if pts_ns < last.dts_ns.saturating_sub(most_ns) {
             Step::Backward
         } else if pts_ns > self.highest_end_ns.saturating_add(self.gap_ns()) {
             Step::Gap
@@ -203,7 +218,10 @@ impl Stamper {
     fn decoding_time(&mut self, pts_ns: i64, dts_ns: Option<i64>) -> i64 {
         let after_last = self.last.map(|last| last.dts_ns.saturating_add(TICK_NS));
         if !self.reordered {
-            return pts_ns.max(after_last.unwrap_or(i64::MIN));
+            let (close, whole) = CLOSE;
+            let lasts_ns = self.last.map_or(0, |last| last.duration_ns / whole * close);
+            let close_ns = self.last.map(|last| last.dts_ns.saturating_add(lasts_ns));
+            return pts_ns.max(after_last.max(close_ns).unwrap_or(i64::MIN));
         }
         if self.rebuild.is_none() {
             if let Some(dts_ns) = dts_ns.filter(|dts_ns| *dts_ns <= pts_ns) {
@@ -248,7 +266,7 @@ impl Stamper {
         (first_ns.saturating_sub(back_ns), false)
     }
 
-    fn duration(&mut self, raw_ns: Option<i64>, pts_ns: i64) -> i64 {
+    fn duration(&mut self, raw_ns: Option<i64>, pts_ns: i64, is_moved: bool) -> i64 {
         // What lasts until behind a hole does not last that long.
         let most_ns = self.gap_ns();
         if let Some(duration_ns) = raw_ns.filter(|ns| (1..=most_ns).contains(ns)) {
@@ -257,7 +275,8 @@ impl Stamper {
         }
         if let Some(last) = self.last {
             let since_ns = pts_ns.saturating_sub(last.pts_ns);
-            if (TICK_NS..=FORWARD_GAP_NS).contains(&since_ns) && !self.reordered {
+            let is_usual = (TICK_NS..=FORWARD_GAP_NS).contains(&since_ns);
+            if is_usual && !self.reordered && !is_moved {
                 self.nominal_ns = since_ns;
             }
         }
@@ -351,6 +370,25 @@ mod tests {
         stamper.repair(at(100 * FRAME_NS), 0);
         let much = stamper.repair(at(0), 0);
         assert_eq!((much.step, much.dts_ns), (Step::Backward, 0));
+    }
+
+    #[test]
+    fn sound_that_comes_too_early_is_heard_closer_together_until_it_has_its_own_time() {
+        let mut stamper = Stamper::new(FRAME_NS, None);
+        for n in 0..10 {
+            assert_eq!(stamper.repair(pts(n * FRAME_NS), 0).pts_ns, n * FRAME_NS);
+        }
+        // A clock took over that is a quarter of a second behind.
+        let mut last_ns = 9 * FRAME_NS;
+        for n in 10..100 {
+            let own_ns = n * FRAME_NS - 250_000_000;
+            let stamps = stamper.repair(pts(own_ns), 0);
+            let step_ns = stamps.pts_ns - last_ns;
+            assert!(step_ns >= FRAME_NS / 10 * 9, "{step_ns} at {n}");
+            assert_eq!((stamps.step, stamps.dts_ns), (Step::Next, stamps.pts_ns));
+            assert!(n < 75 || stamps.pts_ns == own_ns, "{n}");
+            last_ns = stamps.pts_ns;
+        }
     }
 
     #[test]
