@@ -15,7 +15,7 @@ run=(
     "${build[@]}" gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x
 )
-test=("${run[@]}" libgstrtspserver-1.0-dev ffmpeg python3 python3-venv chromium)
+test=("${run[@]}" libgstrtspserver-1.0-dev ffmpeg ntfs-3g python3 python3-venv chromium)
 # Node.js from elsewhere brings its own.
 command -v npm >/dev/null || test+=(npm)
 install=("${build[@]}" gstreamer1.0-tools meson ninja-build)

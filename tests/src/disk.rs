@@ -56,6 +56,31 @@ impl Disk {
         Self { folder }
     }
 
+    /// Mounts one that takes no file names with `:`, as those of cameras and of Windows do not;
+    /// inside of [`in_own_namespace`].
+    ///
+    /// # Panics
+    /// When that is not permitted.
+    pub fn mount_without_colons(image: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = fs::File::create(image).expect("an image file");
+        file.set_len(16 << 20).expect("a sparse file");
+        let run = |command: &mut Command| {
+            let output = command.output().expect("ntfs-3g is installed");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{command:?}: {said}");
+        };
+        run(Command::new("mkntfs")
+            .args(["--fast", "--force", "--quiet"])
+            .arg(image));
+        let names = ["-o", "windows_names"];
+        run(Command::new("ntfs-3g")
+            .args(names)
+            .arg(image)
+            .arg(folder.path()));
+        Self { folder }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -79,6 +104,27 @@ impl Disk {
         while file.write_all(&[0]).is_ok() {}
     }
 
+    /// Unmounts it as a drive that is pulled out, while files on it may be open; it can be put back
+    /// with all that is on it.
+    ///
+    /// # Panics
+    /// When that is not permitted.
+    pub fn take_away(&self) -> TakenAway {
+        let elsewhere = tempfile::tempdir().expect("a temporary folder");
+        let from = self.path().to_str().expect("UTF-8");
+        mount(&["--move", from], elsewhere.path());
+        TakenAway { elsewhere }
+    }
+
+    /// Mounts it again.
+    ///
+    /// # Panics
+    /// When that is not permitted.
+    pub fn put_back(&self, taken: &TakenAway) {
+        let from = taken.elsewhere.path().to_str().expect("UTF-8");
+        mount(&["--move", from], self.path());
+    }
+
     /// Makes room again.
     ///
     /// # Panics
@@ -86,6 +132,11 @@ impl Disk {
     pub fn make_room(&self) {
         fs::remove_file(self.ballast()).expect("it was filled");
     }
+}
+
+/// A disk that is not where it was; put it back before this is dropped.
+pub struct TakenAway {
+    elsewhere: tempfile::TempDir,
 }
 
 impl Drop for Disk {

@@ -26,6 +26,45 @@ const IOV_MAX: usize = 1024;
 /// How often creating is tried again when a sweep or a recovery got in between.
 const CREATE_ATTEMPTS: usize = 16;
 
+/// A name like those of segments, which some file systems do not take for its `:`.
+const TRIED: &str = ".00:00.000000-tried";
+/// The same without.
+const PLAIN: &str = ".tried";
+
+/// Whether `folder` takes files with the names that segments have, tried with such a name. A full
+/// disk is another matter, and passes.
+///
+/// # Errors
+/// [`Unsupported`](io::ErrorKind::Unsupported) where other names are taken, with what would be
+/// right; else what the file system says.
+pub fn try_names(folder: &Path) -> io::Result<()> {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    match try_name(&folder.join(TRIED)) {
+        Ok(()) => return Ok(()),
+        Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => return Ok(()),
+        Err(error) if try_name(&folder.join(PLAIN)).is_err() => return Err(error),
+        Err(_) => {}
+    }
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "its file system takes no names with `:`, as segments have; keep the archive on one that \
+         does (ext4, XFS, Btrfs, NFS; not exFAT or FAT; SMB only with the mount option mapposix)",
+    ))
+}
+
+/// Makes a file and takes it away again; another recorder may do so at the same time.
+fn try_name(path: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A segment while it is being written. Dropped without [`finish`](Self::finish), it leaves the
 /// file as it is for a recovery.
 #[derive(Debug)]

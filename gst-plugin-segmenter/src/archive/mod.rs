@@ -11,6 +11,7 @@ mod cache;
 pub mod coverage;
 pub mod file;
 mod listing;
+pub mod mount;
 pub mod name;
 mod read;
 pub mod recovery;

@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{Container, Finished, Kind, SegmentFile};
+use crate::archive::{Container, Finished, Kind, SegmentFile, mount};
 use crate::utc::UtcNs;
 
 use super::settings::Fsync;
@@ -28,6 +28,8 @@ pub struct Place {
     pub target_duration_ns: i64,
     /// When a growing segment is forced to the disk.
     pub fsync: Fsync,
+    /// Where the disk of the root was mounted at the start; `None` for the system's own.
+    pub mount_point: Option<PathBuf>,
 }
 
 /// One segment on its way to the archive.
@@ -57,6 +59,9 @@ impl Growing {
             Some(file) => file,
             none => {
                 let place = &self.place;
+                if let Some(mount_point) = &place.mount_point {
+                    mount::check(mount_point)?;
+                }
                 none.insert(SegmentFile::create(
                     &place.root,
                     &place.stream,

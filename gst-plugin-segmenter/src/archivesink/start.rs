@@ -53,8 +53,9 @@ fn place(settings: &Settings) -> Result<Place, gst::ErrorMessage> {
         gst::error_msg!(gst::ResourceError::OpenWrite, ("{reason}"))
     };
     std::fs::create_dir_all(&folder).map_err(|error| refused("cannot be made", error))?;
-    rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK)
-        .map_err(|error| refused("takes no files", error.into()))?;
+    archive::file::try_names(&folder).map_err(|error| refused("takes no segments", error))?;
+    let mount_point = archive::mount::mount_point(&folder)
+        .map_err(|error| refused("cannot be examined", error))?;
     Ok(Place {
         root,
         stream,
@@ -65,5 +66,6 @@ fn place(settings: &Settings) -> Result<Place, gst::ErrorMessage> {
         },
         target_duration_ns: settings.target_duration_ns,
         fsync: settings.fsync,
+        mount_point,
     })
 }

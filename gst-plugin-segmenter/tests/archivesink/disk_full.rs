@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use gstsegmenter::archive::{self, Kind, Policy};
 use gstsegmenter::archivesink::Container;
+use gstsegmenter::media;
 use gstsegmenter::utc::{SECOND_NS, UtcNs};
 
 use crate::support::clip::{Clip, Frame};
@@ -79,6 +80,15 @@ impl Recording {
         };
         only.clone()
     }
+}
+
+fn measure(file: &fs::File, container: archive::Container) -> std::io::Result<archive::Measured> {
+    let measured = media::measure(file, container == archive::Container::Ts)?;
+    Ok(archive::Measured {
+        whole_bytes: measured.whole_bytes,
+        duration_ns: measured.duration_ns,
+        start: measured.start,
+    })
 }
 
 /// Every closed segment is what its name says.
@@ -219,6 +229,41 @@ fn a_disk_that_is_full_at_the_start_is_waited_for() {
             });
         },
     );
+}
+
+/// A drive that was pulled out: what is recorded meanwhile must not fill the disk below its mount
+/// point, where nobody looks for it.
+#[test]
+fn a_disk_that_is_not_mounted_any_more_is_waited_for_and_nothing_is_written_below() {
+    let name =
+        "disk_full::a_disk_that_is_not_mounted_any_more_is_waited_for_and_nothing_is_written_below";
+    in_own_namespace(name, || {
+        in_both_containers(|container| {
+            let disk = Disk::mount(DISK_BYTES);
+            let recording = Recording::new(Rig::on_disk(container, disk.path()), 9);
+            recording.play(0, 2_500_000_000);
+            let taken = disk.take_away();
+            recording.play(2_500_000_000, 5_500_000_000);
+            let below = std::fs::read_dir(disk.path()).expect("the mount point is there");
+            assert_eq!(below.count(), 0, "something was written below");
+            disk.put_back(&taken);
+            recording.play(5_500_000_000, i64::MAX);
+            let feeds = [&recording.video, &recording.audio];
+            recording.rig.finish_with_complaints(&feeds);
+            // The segment that was open could not get its name.
+            archive::recover(recording.rig.root(), &measure).expect("it is there");
+            let segments = readback::segments(recording.rig.root());
+            readback::assert_each_decodes(&segments);
+            assert_undamaged(&segments);
+
+            let paused = recording.only("archive-paused");
+            let reason: String = field(&paused, "reason");
+            assert!(reason.contains("is not mounted at"), "{reason}");
+            recording.only("archive-resumed");
+            let video = readback::video(&segments);
+            readback::assert_same_times("video", &video, &recording.times(&recording.clip.frames));
+        });
+    });
 }
 
 #[test]

@@ -106,3 +106,19 @@ fn a_folder_that_is_there_but_takes_no_file_is_refused_at_the_start() {
         assert_says(&text, &[variant.to_str().expect("UTF-8")]);
     });
 }
+
+/// exFAT, NTFS, many network shares: said at the start and in plain words, not with the first frame.
+#[test]
+fn a_file_system_that_takes_no_colon_is_refused_at_the_start_with_what_would_do() {
+    let name =
+        "errors::a_file_system_that_takes_no_colon_is_refused_at_the_start_with_what_would_do";
+    disk::in_own_namespace(name, || {
+        let image = tempfile::NamedTempFile::new().expect("a temporary file");
+        let disk = Disk::mount_without_colons(image.path());
+        let root = disk.path().to_str().expect("UTF-8");
+        let text = refusal(|sink| set(sink, root, "cam"));
+        assert_says(&text, &[root, "takes no names with `:`", "ext4"]);
+        let left = std::fs::read_dir(disk.path().join("cam/source")).expect("it was made");
+        assert_eq!(left.count(), 0, "what was tried is taken away");
+    });
+}
