@@ -5,8 +5,13 @@
 //! log ([`redact_log`]), and leaves starting to whoever finds that it is needed.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use crate::config::redact;
+
+/// Takes GStreamer's log lines where standard error is not to be waited for.
+type Taker = Box<dyn Fn(String) + Send + Sync>;
+static TAKER: OnceLock<Taker> = OnceLock::new();
 
 /// Starts GStreamer, with the plugins that are linked in and a log without secrets.
 ///
@@ -32,6 +37,12 @@ pub fn redact_log() {
     gst::log::add_log_function(log);
 }
 
+/// From now on `taker` is given every line of GStreamer's log, clean and with its end; it must not
+/// wait for whoever reads them.
+pub fn log_to(taker: impl Fn(String) + Send + Sync + 'static) {
+    let _ = TAKER.set(Box::new(taker));
+}
+
 fn log(
     category: gst::DebugCategory,
     level: gst::DebugLevel,
@@ -49,6 +60,10 @@ fn log(
     let object = object.map_or_else(String::new, |object| format!(" <{object}>"));
     let category = category.name();
     let text = format!("{level} {category} {file}:{line}:{function}:{object} {message}\n");
-    // One write, so that lines of several threads do not mix; without stderr, nobody listens.
-    let _ = std::io::stderr().lock().write_all(redact(&text).as_bytes());
+    let text = redact(&text);
+    match TAKER.get() {
+        Some(take) => take(text),
+        // One write, so that lines of several threads do not mix; without stderr, nobody listens.
+        None => drop(std::io::stderr().lock().write_all(text.as_bytes())),
+    }
 }

@@ -37,15 +37,20 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub fn main(args: &Args) -> ExitCode {
+    let Ok(queue) = Queue::to_stderr() else {
+        return ExitCode::from(EXIT_FAILED);
+    };
+    let lines = queue.clone();
+    gstreamer::log_to(move |line| {
+        lines.push(Box::new(move |out| drop(out.write_all(line.as_bytes()))));
+    });
     let definitions = match prepare(args) {
         Ok(definitions) => definitions,
         Err(report) => {
+            queue.flush();
             super::validate::complain(&report);
             return ExitCode::from(EXIT_DEFINITION);
         }
-    };
-    let Ok(queue) = Queue::to_stderr() else {
-        return ExitCode::from(EXIT_FAILED);
     };
     let code = run(args, &definitions, &queue);
     queue.flush();
@@ -89,7 +94,6 @@ fn run(args: &Args, definitions: &Definitions, queue: &Queue) -> ExitCode {
     }
 }
 
-/// Says what is wrong, with the place in the file.
 /// Checks everything before anything starts.
 fn prepare(args: &Args) -> miette::Result<Definitions> {
     let definitions = config::load(&args.file)?;

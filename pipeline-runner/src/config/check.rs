@@ -44,6 +44,7 @@ pub(super) fn archive(source: &Source, archive: yaml::Archive) -> Result<Archive
     let retention = archive.retention;
     Ok(Archive {
         root: archive.root.value,
+        require_mount: archive.require_mount,
         retention: Retention {
             age: retention.age.map(|age| age.0),
             bytes: retention.bytes.map(|bytes| bytes.0),

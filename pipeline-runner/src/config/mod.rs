@@ -70,6 +70,8 @@ pub struct Definitions {
 pub struct Archive {
     /// The archive's folder; a relative one is relative to the current directory.
     pub root: PathBuf,
+    /// Record only while the root is on a mounted disk, not on the system's own.
+    pub require_mount: bool,
     /// What may be deleted, and when.
     pub retention: Retention,
 }

@@ -24,6 +24,8 @@ pub(super) const LATER_TOP_LEVEL: [&str; 1] = ["http"];
 pub(super) struct Archive {
     pub root: Spanned<PathBuf>,
     #[serde(default)]
+    pub require_mount: bool,
+    #[serde(default)]
     pub retention: Retention,
 }
 

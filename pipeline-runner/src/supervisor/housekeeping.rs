@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ impl Housekeeper {
             .spawn(move || {
                 recovery(&archive.root);
                 let _ = wake.send(Wake::Recovered);
-                Keeper::new(&archive).keep(&tasks);
+                Keeper::new(&archive, wake).keep(&tasks);
             })?;
         Ok(Self(Some(ask)))
     }
@@ -83,6 +83,7 @@ impl Housekeeper {
 
 struct Keeper<'a> {
     archive: &'a Archive,
+    wake: Sender<Wake>,
     retention: Retention,
     /// The disk was full once: from then on so much is kept free, lest it fill again.
     room_bytes: u64,
@@ -93,9 +94,10 @@ struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    fn new(archive: &'a Archive) -> Self {
+    fn new(archive: &'a Archive, wake: Sender<Wake>) -> Self {
         Self {
             archive,
+            wake,
             retention: Retention::new(&archive.root),
             room_bytes: 0,
             room_files: room_files(&archive.root),
@@ -119,7 +121,9 @@ impl<'a> Keeper<'a> {
                         self.sweep();
                     }
                     if asked.contains(&Task::Recover) {
-                        recovery(&self.archive.root);
+                        for (path, bytes) in recovery(&self.archive.root) {
+                            let _ = self.wake.send(Wake::Closed { path, bytes });
+                        }
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -191,13 +195,23 @@ fn policy(archive: &Archive, room_bytes: u64, room_files: u64) -> Policy {
     }
 }
 
-/// Puts in order what a crash left, with one line for each file.
-fn recovery(root: &Path) {
-    match recover(root, &measure) {
-        Ok(files) => files.iter().for_each(log_recovered),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::error!("the archive cannot be recovered: {error}"),
-    }
+/// Puts in order what a crash left, with one line for each file; returns the segments that came of
+/// it, with their bytes.
+fn recovery(root: &Path) -> Vec<(PathBuf, u64)> {
+    let files = match recover(root, &measure) {
+        Ok(files) => files,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => {
+            tracing::error!("the archive cannot be recovered: {error}");
+            Vec::new()
+        }
+    };
+    files.iter().for_each(log_recovered);
+    let segment = |file: Recovered| match file.outcome {
+        Outcome::Partial { path, bytes, .. } => Some((path, bytes)),
+        _ => None,
+    };
+    files.into_iter().filter_map(segment).collect()
 }
 
 fn measure(file: &File, container: Container) -> io::Result<Measured> {
@@ -231,6 +245,7 @@ mod tests {
     fn archive(retention: config::Retention) -> Archive {
         Archive {
             root: "archive".into(),
+            require_mount: false,
             retention,
         }
     }

@@ -7,15 +7,18 @@
 //! nothing in the loop waits for a worker or a disk.
 
 pub mod backoff;
+mod disk;
 mod housekeeping;
 pub mod machine;
 mod process;
+mod repeats;
 mod signals;
 mod surroundings;
 mod view;
 mod words;
 
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -23,9 +26,11 @@ use std::time::{Duration, Instant};
 use gstawscreds::session::Subscription;
 use signal_hook::consts::SIGCHLD;
 
+use self::disk::Disk;
 use self::housekeeping::Housekeeper;
 use self::machine::{Action, Exit, Input, Machine, Rules};
 use self::process::{Process, Said};
+use self::repeats::Repeats;
 use self::surroundings::Surroundings;
 pub use self::view::View;
 use crate::config::{Definitions, Pipeline};
@@ -56,6 +61,8 @@ enum Wake {
     Signal(i32),
     /// What a crash left in the archive is in order: pipelines may start.
     Recovered,
+    /// A segment that its worker could not close is closed.
+    Closed { path: PathBuf, bytes: u64 },
     /// A session has another access token.
     Token(String),
 }
@@ -83,6 +90,7 @@ pub fn run(
         started: Instant::now(),
         entries: pipelines.map(|(i, job)| Entry::new(i, job)).collect(),
         housekeeper,
+        disk: definitions.archive.as_ref().map(Disk::of),
         ready: false,
         stopping: None,
         refreshed: Duration::ZERO,
@@ -113,6 +121,7 @@ struct Supervisor<'a> {
     started: Instant,
     entries: Vec<Entry>,
     housekeeper: Housekeeper,
+    disk: Option<Disk>,
     /// Recovery is done.
     ready: bool,
     /// When a signal first asked to stop.
@@ -131,6 +140,8 @@ struct Entry {
     run: u64,
     /// The present worker has closed no segment yet.
     first_segment: bool,
+    /// What it warned of lately.
+    warnings: Repeats,
     view: View,
 }
 
@@ -152,6 +163,7 @@ impl Entry {
             worker: None,
             run: 0,
             first_segment: true,
+            warnings: Repeats::default(),
             view: View::new(index, &job.name),
             job,
         }
@@ -227,6 +239,7 @@ impl Supervisor<'_> {
         if now >= self.refreshed + REFRESH {
             self.refreshed = now;
             for i in 0..self.entries.len() {
+                self.warn_of_repeats(i);
                 self.show(i);
             }
         }
@@ -235,6 +248,12 @@ impl Supervisor<'_> {
     fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::Recovered => self.start(),
+            Wake::Closed { path, bytes } => {
+                let owner = self.entries.iter_mut().find(|e| e.view.records(&path));
+                if let Some(entry) = owner {
+                    entry.view.recovered(bytes);
+                }
+            }
             Wake::Signal(SIGCHLD) => self.reap(),
             Wake::Signal(_) => self.stop(),
             Wake::Token(session) => {
@@ -357,6 +376,7 @@ impl Supervisor<'_> {
                 self.step(i, Input::Flow(&flow));
                 return;
             }
+            Event::RecordsInto { folder } => entry.view.records_into(folder),
             Event::Segment(segment) => {
                 if std::mem::take(&mut entry.first_segment) {
                     tracing::info!("{name}: first segment {}", segment.path);
@@ -377,7 +397,11 @@ impl Supervisor<'_> {
             }
             Event::DiskFull => self.housekeeper.make_room(),
             Event::Log { level, message } => match level {
-                Level::Warn => tracing::warn!("{name}: {message}"),
+                Level::Warn => {
+                    if let Some(message) = entry.warnings.heard(message, now) {
+                        tracing::warn!("{name}: {message}");
+                    }
+                }
                 Level::Info => tracing::info!("{name}: {message}"),
                 Level::Debug => tracing::debug!("{name}: {message}"),
             },
@@ -417,6 +441,10 @@ impl Supervisor<'_> {
         entry.run += 1;
         entry.first_segment = true;
         entry.view.worker_started(entry.run > 1);
+        if let Some(why) = self.disk.as_mut().and_then(Disk::complaint) {
+            self.step(i, Input::Exited(Exit::Failed(Failure::passing(why))));
+            return;
+        }
         let (wake, run) = (self.wake.clone(), entry.run);
         let said = move |said| {
             let _ = wake.send(Wake::Said {
@@ -451,6 +479,16 @@ impl Supervisor<'_> {
             Err(error) => {
                 let failure = Failure::passing(format!("cannot start a worker: {error}"));
                 self.step(i, Input::Exited(Exit::Failed(failure)));
+            }
+        }
+    }
+
+    /// Says what was kept back for a minute.
+    fn warn_of_repeats(&mut self, i: usize) {
+        let now = self.now();
+        if let Some(entry) = self.entries.get_mut(i) {
+            for message in entry.warnings.due(now) {
+                tracing::warn!("{}: {message}", entry.job.name);
             }
         }
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 //! What a person wants to know of one pipeline.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::machine::State;
@@ -33,6 +34,8 @@ pub struct View {
     pub paused: bool,
     /// The archive's own account.
     pub archive: Option<ArchiveStats>,
+    /// Where its segments go.
+    folders: BTreeSet<PathBuf>,
     /// Readings of the present worker, the oldest first.
     flows: VecDeque<Flow>,
 }
@@ -51,6 +54,7 @@ impl View {
             restarts: 0,
             paused: false,
             archive: None,
+            folders: BTreeSet::new(),
             flows: VecDeque::new(),
         }
     }
@@ -83,6 +87,24 @@ impl View {
         self.segments += 1;
         self.bytes = self.bytes.saturating_add(segment.bytes);
         self.last_segment = Some((segment, now));
+    }
+
+    /// Its segments go into `folder`.
+    pub fn records_into(&mut self, folder: PathBuf) {
+        self.folders.insert(folder);
+    }
+
+    /// Whether a segment is one of its.
+    pub fn records(&self, segment: &Path) -> bool {
+        self.folders
+            .iter()
+            .any(|folder| segment.starts_with(folder))
+    }
+
+    /// A segment was closed in place of a worker that could not.
+    pub fn recovered(&mut self, bytes: u64) {
+        self.segments += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// Pictures recorded per second; none where there are no pictures.

@@ -11,6 +11,7 @@
 //! hides its sinks (`archivesink`, `autovideosink`) is counted once. Per buffer this costs three
 //! relaxed additions; the clock is read by the watchdog's tick, not here.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -231,6 +232,17 @@ fn are_pictures(caps: &gst::CapsRef) -> bool {
         let name = structure.name();
         (name.starts_with("video/") || name.starts_with("image/")) && structure.has_field("width")
     })
+}
+
+/// The folders of the variants that a pipeline's `archivesink`s record into.
+pub fn archive_folders(pipeline: &gst::Pipeline) -> Vec<PathBuf> {
+    let folder = |sink: gst::Element| {
+        let text = |name| sink.property_value(name).get::<Option<String>>().ok()?;
+        let root = PathBuf::from(text("location")?);
+        Some(root.join(text("stream")?).join(text("variant")?))
+    };
+    let sinks = pipeline.children().into_iter().filter(is_archivesink);
+    sinks.filter_map(folder).collect()
 }
 
 /// Whether an element is an archive's sink, and tells what it records.

@@ -12,6 +12,7 @@ mod closing;
 mod dynamic;
 mod flow;
 pub mod protocol;
+mod reach;
 mod rtp;
 mod session;
 mod stdio;
@@ -21,12 +22,13 @@ mod view;
 
 use std::io::{self, BufRead};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use gst::prelude::*;
 use rustix::process::Signal;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use self::protocol::{Event, Failure, Job, Level, Order};
@@ -41,6 +43,8 @@ use crate::{config, gstreamer};
 pub fn main() -> ExitCode {
     // First of all: from here on this process cannot be left over.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    // A file that may not grow further (`ulimit -f`) is an error of its writer, not our end.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let Ok((orders, reporter)) = stdio::take() else {
         return ExitCode::from(EXIT_FAILED);
     };
@@ -72,6 +76,9 @@ fn work(mut orders: Orders, reporter: &Reporter) -> Result<End, Failure> {
         return Ok(End::Closed);
     };
     let pipeline = build::build(&job.pipeline, &tokens, reporter)?;
+    for folder in flow::archive_folders(&pipeline) {
+        reporter.send(&Event::RecordsInto { folder });
+    }
     forward_messages(&pipeline, wake.clone())?;
     let views = Views::start(&job, &pipeline, reporter, &wake)?;
     let end = run(&job.pipeline, pipeline, tokens, inputs, reporter);

@@ -68,6 +68,11 @@ impl fmt::Debug for Token {
 pub enum Event {
     /// What was recorded, or went through the sinks' pads; once a second, and the worker's sign of life.
     Flow(Flow),
+    /// The segments of an `archivesink` go into this folder (of a variant).
+    RecordsInto {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A segment of the archive was closed.
     Segment(Segment),
     /// The recording pauses for want of room.

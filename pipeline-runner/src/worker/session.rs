@@ -11,6 +11,7 @@ use super::bus::{self, Meaning};
 use super::closing;
 use super::flow::{Counters, Totals, is_archivesink};
 use super::protocol::{ArchiveStats, Class, Event, Failure, Flow, Token};
+use super::reach;
 use super::stdio::Reporter;
 use super::tokens::Tokens;
 use crate::config;
@@ -199,6 +200,7 @@ impl<'a> Session<'a> {
                 if is_disk_full(message) {
                     self.reporter.send(&Event::DiskFull);
                 }
+                let failure = explained(failure, message);
                 Some(End::Failed(self.reconsidered(failure)))
             }
             Meaning::Latency => {
@@ -371,6 +373,20 @@ impl<'a> Session<'a> {
             bytes: self.totals.bytes,
             archive,
         }));
+    }
+}
+
+/// A failure to connect with its reason, in place of a "Generic error".
+fn explained(failure: Failure, message: &gst::MessageRef) -> Failure {
+    let Some(why) = reach::obstacle(message) else {
+        return failure;
+    };
+    let from = message
+        .src()
+        .map_or_else(String::new, |src| src.name().into());
+    Failure {
+        message: format!("{from}: {why}"),
+        ..failure
     }
 }
 

@@ -24,7 +24,7 @@ fn talkative(folder: &tempfile::TempDir) -> (Child, ChildStderr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pipeline-runner"))
         .args(["run", "--log", "debug"])
         .arg(&file)
-        .env("GST_DEBUG", "GST_BUFFER:5,x264enc:5,basesink:6")
+        .env("GST_DEBUG", "*:5")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

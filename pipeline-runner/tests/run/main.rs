@@ -5,6 +5,7 @@ mod archive;
 mod camera;
 mod closing;
 mod failing;
+mod faults;
 mod logs;
 mod runner;
 mod tracks;

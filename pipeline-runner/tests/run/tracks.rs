@@ -194,20 +194,21 @@ fn is_of_a_keyframe(packet: &Packet) -> bool {
 
 #[test]
 fn a_camera_of_which_nothing_is_recorded_is_not_called_running_but_fails_with_the_reason() {
-    let mut packets = camera::h264(0, 4, 1);
+    let mut packets = camera::h264(0, 8, 1);
     packets.retain(|packet| !is_of_a_keyframe(packet));
     let uri = camera::start(Show {
         media: H264.to_owned(),
         packets,
     });
-    // A keyframe is waited for twelve times as long.
+    // A keyframe is waited for twelve times as long. (Shorter, and the RTP client's own wait for what
+    // was left out is a stall.)
     let yaml = format!(
         "archive: {{ root: FOLDER/archive }}\npipelines:\n  cam:\n    \
          source: {{ rtsp: {{ uri: \"{uri}\" }} }}\n    outputs: [ archive: {{}} ]\n    \
-         stall_timeout: 200ms\n    restart: {{ initial: 100ms, max: 100ms }}\n"
+         stall_timeout: 500ms\n    restart: {{ initial: 100ms, max: 100ms }}\n"
     );
     let runner = Runner::start(&yaml);
-    runner.await_line("cam: nothing was recorded for 2.4s: ");
+    runner.await_line("cam: nothing was recorded for 6s: ");
     runner.await_line("no keyframe came");
     assert_eq!(runner.count("cam: running"), 0, "{}", runner.said());
     assert_eq!(archived(&runner, "cam"), [] as [PathBuf; 0]);
