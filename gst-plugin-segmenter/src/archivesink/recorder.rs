@@ -163,6 +163,13 @@ impl Recorder {
         if let Some(track) = &mut track {
             track.codec.turn(stream.orientation);
         }
+        if !self.started && stream.outdates_held(new, track.as_ref()) {
+            // What waits belongs to the configuration so far, and so does the first segment.
+            self.start(now.monotonic_ns);
+        }
+        let Some(stream) = self.streams.get_mut(id) else {
+            return Ok(());
+        };
         let first = stream.caps.is_none();
         let change = stream.configure(new, track);
         if change != Change::None {

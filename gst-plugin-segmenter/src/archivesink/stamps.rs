@@ -96,9 +96,9 @@ pub struct Stamper {
     /// How many pictures in a row had no DTS to be trusted.
     untrusted: u32,
     depth: usize,
-    /// The last frame of sound was moved, so the step to the next tells nothing.
-    is_moved: bool,
-    /// The last steps from one frame to the next, the oldest first.
+    /// The last frame's own time: of sound before it was moved, of pictures when it is decoded.
+    own_ns: Option<i64>,
+    /// The last steps from one frame's own time to the next, the oldest first.
     steps_ns: VecDeque<i64>,
 }
 
@@ -121,7 +121,7 @@ impl Stamper {
             rebuild: None,
             untrusted: 0,
             depth: reorder_depth.unwrap_or(0).min(MOST_DEPTH),
-            is_moved: false,
+            own_ns: None,
             steps_ns: VecDeque::with_capacity(USUAL_STEPS),
         }
     }
@@ -136,15 +136,14 @@ impl Stamper {
         let step = self.step(pts_ns);
         if step == Step::Backward {
             self.last = None;
+            self.own_ns = None;
             self.highest_end_ns = i64::MIN;
             self.rebuild = self.rebuild.take().map(|_| Rebuild::default());
         }
         let dts_ns = self.decoding_time(pts_ns, raw.dts_ns.filter(|_| raw.pts_ns.is_some()));
-        let own_pts_ns = pts_ns;
+        self.learn(if self.reordered { dts_ns } else { pts_ns });
         let pts_ns = if self.reordered { pts_ns } else { dts_ns };
-        self.learn(dts_ns);
-        let was_moved = std::mem::replace(&mut self.is_moved, pts_ns != own_pts_ns);
-        let duration_ns = self.duration(raw.duration_ns, pts_ns, was_moved || self.is_moved);
+        let duration_ns = self.duration(raw.duration_ns);
         let stamps = Stamps {
             pts_ns,
             dts_ns,
@@ -167,6 +166,7 @@ impl Stamper {
         if let Some(last) = &mut self.last {
             last.shift(ns);
         }
+        self.own_ns = self.own_ns.map(|own_ns| own_ns.saturating_add(ns));
         if let Some(rebuild) = &mut self.rebuild {
             for waiting_ns in &mut rebuild.waiting_ns {
                 *waiting_ns = waiting_ns.saturating_add(ns);
@@ -199,27 +199,35 @@ impl Stamper {
 
     /// A step longer than this is none of the stream's own.
     fn gap_ns(&self) -> i64 {
-        let mut steps_ns: Vec<i64> = self.steps_ns.iter().copied().collect();
-        steps_ns.sort_unstable();
-        let usual_ns = steps_ns.get(steps_ns.len() / 2).copied().unwrap_or(0);
-        FORWARD_GAP_NS.max(usual_ns.saturating_mul(UNUSUAL))
+        FORWARD_GAP_NS.max(self.usual_step_ns().unwrap_or(0).saturating_mul(UNUSUAL))
     }
 
-    fn learn(&mut self, dts_ns: i64) {
-        let Some(last) = self.last else {
+    /// The median of the last steps: a hole or a jump among them does not count.
+    fn usual_step_ns(&self) -> Option<i64> {
+        let mut steps_ns: Vec<i64> = self.steps_ns.iter().copied().collect();
+        steps_ns.sort_unstable();
+        steps_ns.get(steps_ns.len() / 2).copied()
+    }
+
+    fn learn(&mut self, own_ns: i64) {
+        let Some(before_ns) = self.own_ns.replace(own_ns) else {
             return;
         };
+        let step_ns = own_ns.saturating_sub(before_ns);
+        if step_ns < TICK_NS {
+            return;
+        }
         if self.steps_ns.len() == USUAL_STEPS {
             self.steps_ns.pop_front();
         }
-        self.steps_ns.push_back(dts_ns.saturating_sub(last.dts_ns));
+        self.steps_ns.push_back(step_ns);
     }
 
     fn decoding_time(&mut self, pts_ns: i64, dts_ns: Option<i64>) -> i64 {
         let after_last = self.last.map(|last| last.dts_ns.saturating_add(TICK_NS));
         if !self.reordered {
             let (close, whole) = CLOSE;
-            let lasts_ns = self.last.map_or(0, |last| last.duration_ns / whole * close);
+            let lasts_ns = self.nominal_ns / whole * close;
             let close_ns = self.last.map(|last| last.dts_ns.saturating_add(lasts_ns));
             return pts_ns.max(after_last.max(close_ns).unwrap_or(i64::MIN));
         }
@@ -266,19 +274,16 @@ impl Stamper {
         (first_ns.saturating_sub(back_ns), false)
     }
 
-    fn duration(&mut self, raw_ns: Option<i64>, pts_ns: i64, is_moved: bool) -> i64 {
+    fn duration(&mut self, raw_ns: Option<i64>) -> i64 {
         // What lasts until behind a hole does not last that long.
         let most_ns = self.gap_ns();
         if let Some(duration_ns) = raw_ns.filter(|ns| (1..=most_ns).contains(ns)) {
             self.nominal_ns = duration_ns;
             return duration_ns;
         }
-        if let Some(last) = self.last {
-            let since_ns = pts_ns.saturating_sub(last.pts_ns);
-            let is_usual = (TICK_NS..=FORWARD_GAP_NS).contains(&since_ns);
-            if is_usual && !self.reordered && !is_moved {
-                self.nominal_ns = since_ns;
-            }
+        let usual_ns = self.usual_step_ns().filter(|_| !self.reordered);
+        if let Some(usual_ns) = usual_ns.filter(|ns| *ns <= FORWARD_GAP_NS) {
+            self.nominal_ns = usual_ns;
         }
         self.nominal_ns
     }
@@ -389,6 +394,29 @@ mod tests {
             assert!(n < 75 || stamps.pts_ns == own_ns, "{n}");
             last_ns = stamps.pts_ns;
         }
+    }
+
+    #[test]
+    fn a_jump_of_sound_is_not_how_long_a_frame_lasts() {
+        let mut stamper = Stamper::new(FRAME_NS, None);
+        let jumps_ns =
+            |n: i64| if n < 10 { 0 } else { 230_000_000 } - if n < 30 { 0 } else { 300_000_000 };
+        let mut last_ns = -FRAME_NS;
+        for n in 0..120 {
+            let stamps = stamper.repair(pts(n * FRAME_NS + jumps_ns(n)), 0);
+            assert_eq!(
+                (stamps.duration_ns, stamps.step),
+                (FRAME_NS, Step::Next),
+                "{n}"
+            );
+            let step_ns = stamps.pts_ns - last_ns;
+            assert!(
+                n == 10 || (FRAME_NS / 10 * 9..=FRAME_NS).contains(&step_ns),
+                "{n}: {step_ns}"
+            );
+            last_ns = stamps.pts_ns;
+        }
+        assert_eq!(last_ns, 119 * FRAME_NS - 70_000_000);
     }
 
     #[test]

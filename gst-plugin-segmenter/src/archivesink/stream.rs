@@ -110,12 +110,25 @@ impl Stream {
         self.caps.is_some() && !self.ended
     }
 
+    /// Whether frames that are held decode under these caps no longer, or not all.
+    pub fn outdates_held(&self, caps: &gst::Caps, track: Option<&Track>) -> bool {
+        let Some(before) = self.caps.as_ref().filter(|_| !self.held.is_empty()) else {
+            return false;
+        };
+        !self.is_as(caps, track) && !matches!(in_band_sets(before, caps), Some(None))
+    }
+
+    /// Whether it is configured so already.
+    fn is_as(&self, caps: &gst::Caps, track: Option<&Track>) -> bool {
+        match track {
+            Some(_) => self.track.as_ref() == track,
+            None => self.caps.as_ref() == Some(caps),
+        }
+    }
+
     /// Takes new caps and tells whether they mean another configuration.
     pub fn configure(&mut self, caps: &gst::Caps, track: Option<Track>) -> Change {
-        let same = match &track {
-            Some(_) => self.track == track,
-            None => self.caps.as_ref() == Some(caps),
-        };
+        let same = self.is_as(caps, track.as_ref());
         if self.caps.is_none() {
             self.stamper = Stamper::new(nominal_duration_ns(caps), reorder_depth(caps));
         }

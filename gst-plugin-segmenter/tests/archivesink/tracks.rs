@@ -41,6 +41,38 @@ fn shape(segment: &Segment) -> (Option<u64>, Option<u64>) {
     (width, rate.and_then(|rate| rate.parse().ok()))
 }
 
+/// While frames wait for tracks that may still come: they are of the configuration so far.
+#[test]
+fn another_resolution_right_after_the_start_is_a_segment_of_its_own_as_well() {
+    let (small, large) = (Clip::h264_sized(3, 160, 96), Clip::h264_sized(3, 320, 192));
+    in_both_containers(|container| {
+        let mut rig = Rig::in_real_time(container);
+        rig.play();
+        let video = rig.feed("video").live().one_of_several();
+        video.caps(&small.caps);
+        let change_ns = 400_000_000;
+        let first = small.between(0, change_ns);
+        play(&[(&video, first.clone())]);
+        video.caps(&large.caps);
+        let second = later(&large, change_ns);
+        play(&[(&video, second.clone())]);
+        rig.finish(&[&video]);
+
+        let segments = decoded(&rig);
+        let shapes: Vec<_> = segments
+            .iter()
+            .map(|segment| (shape(segment).0, segment.video.len()))
+            .collect();
+        assert_eq!(shapes[0], (Some(160), first.len()), "{shapes:?}");
+        assert!(
+            shapes[1..].iter().all(|shape| shape.0 == Some(320)),
+            "{shapes:?}"
+        );
+        let count: usize = shapes[1..].iter().map(|shape| shape.1).sum();
+        assert_eq!(count, second.len());
+    });
+}
+
 /// A camera that is set to another size sends a keyframe of it at once, wherever it was.
 #[test]
 fn another_resolution_begins_a_new_segment_with_its_own_configuration() {
