@@ -32,7 +32,6 @@ test: setup
 	$(NEXTEST) --workspace
 
 soak: setup
-	@tests/setup/camera_clips.sh
 	cargo build --workspace
 	$(NEXTEST) --profile soak --package tests --features soak -E 'binary(/^soak_/)'
 	CUT_RANGES=200 $(NEXTEST) --profile soak --package tests -E 'binary(exact_cuts)'
@@ -66,5 +65,6 @@ setup:
 	@tests/setup/debian.sh test
 	@tests/setup/nextest.sh
 	@tests/setup/clips.sh
+	@tests/setup/camera_clips.sh
 	@tests/setup/moto.sh
 	@tests/setup/hls.sh

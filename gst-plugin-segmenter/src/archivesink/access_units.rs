@@ -7,6 +7,8 @@
 //! cuts or decodes. So each buffer of H.264 and H.265 waits for the next one, which tells whether it
 //! goes on ([`Head::goes_on`]); without a slice it goes with what follows. That costs a frame of
 //! delay, which pays for something else as well: of each frame it is known how long it lasted.
+//! And that its time is the next one's, where a depayloader has put a message with a marker of its
+//! own behind a picture without one (`rtph264depay` 1.22): such a picture follows on instead.
 //!
 //! Whether decoding can begin at a picture is read from its slices here, and nowhere else.
 
@@ -28,6 +30,8 @@ const SAME_TIME_NS: i64 = 1_000_000;
 pub struct AccessUnits {
     form: Option<Form>,
     pending: Option<Pending>,
+    /// The PTS of the picture before the pending one.
+    last_pts_ns: Option<i64>,
 }
 
 /// How the stream's NAL units are written.
@@ -69,7 +73,16 @@ impl AccessUnits {
             }
             before => before,
         };
-        let done = before.and_then(|before| before.done(Some(&incoming)));
+        let done = before.and_then(|mut before| {
+            let last_ns = self.last_pts_ns.filter(|_| head.slice.is_some());
+            if let Some((last_ns, next_ns)) = last_ns.zip(incoming.raw.pts_ns)
+                && before.is_at(&incoming)
+            {
+                before.put_between(last_ns, next_ns);
+            }
+            self.last_pts_ns = before.incoming.raw.pts_ns;
+            before.done(Some(&incoming))
+        });
         self.pending = Some(Pending {
             incoming,
             head,
@@ -92,6 +105,7 @@ impl AccessUnits {
 
     /// The clock stepped.
     pub fn shift(&mut self, ns: i64) {
+        self.last_pts_ns = self.last_pts_ns.map(|last_ns| last_ns.saturating_add(ns));
         if let Some(pending) = &mut self.pending {
             let raw = &mut pending.incoming.raw;
             for time_ns in [&mut raw.pts_ns, &mut raw.dts_ns].into_iter().flatten() {
@@ -168,6 +182,15 @@ impl Pending {
         self.head.join(head);
     }
 
+    /// Two pictures are not shown at once: this one's time is the other's.
+    fn put_between(&mut self, last_ns: i64, next_ns: i64) {
+        let raw = &mut self.incoming.raw;
+        let between_ns = last_ns + next_ns.saturating_sub(last_ns).max(0) / 2;
+        raw.dts_ns = raw.dts_ns.filter(|dts_ns| *dts_ns < between_ns);
+        raw.pts_ns = Some(between_ns);
+    }
+
+    /// Whether the next has the same time, or one of the two has none.
     fn is_at(&self, next: &Incoming) -> bool {
         let times = self.incoming.raw.pts_ns.zip(next.raw.pts_ns);
         times.is_none_or(|(pts, next)| pts.abs_diff(next) <= SAME_TIME_NS as u64)

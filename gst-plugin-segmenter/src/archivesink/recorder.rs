@@ -14,6 +14,7 @@
 //! buffers and the time, and afterwards carries out what the [`Outbox`] holds.
 
 mod borders;
+mod delivering;
 mod starting;
 mod waiting;
 
@@ -29,7 +30,7 @@ use super::output::Output;
 use super::provisional::Provisional;
 use super::segments::Progress;
 use super::settings::{Container, Settings, TimeSource};
-use super::stamps::{RawStamps, Step};
+use super::stamps::RawStamps;
 use super::stream::{Change, Stream};
 use super::timeline::Timeline;
 use super::upstream::Upstream;
@@ -400,105 +401,6 @@ impl Recorder {
             buffer: stream.with_new_sets(incoming.buffer, incoming.sync),
             stamps,
         })
-    }
-
-    fn accept(&mut self, id: usize, mut frame: Frame, now_ns: i64) {
-        let Some(stream) = self.streams.get_mut(id) else {
-            return;
-        };
-        if stream.kind == Kind::Video {
-            let made_do = stream.makes_do;
-            if !stream.begins_with(&frame) {
-                self.outbox.stats.dropped += 1;
-                self.outbox.stats.awaiting_keyframe += 1;
-                return;
-            }
-            if stream.makes_do && !made_do {
-                self.outbox.warn(NO_KEYFRAME.to_owned());
-            }
-        }
-        if frame.stamps.step != Step::Next && (frame.sync || frame.stamps.step == Step::Backward) {
-            self.broken |= self.leads(id, now_ns);
-        }
-        if self.leads(id, now_ns) && self.begins(id, &frame) {
-            let sound_takes_over = self.streams.get(id).is_some_and(|s| s.kind == Kind::Audio);
-            if self.broken || sound_takes_over {
-                self.release_before(UtcNs(frame.stamps.pts_ns), now_ns);
-            }
-            self.begin(&mut frame, now_ns);
-        }
-        self.deliver(id, frame, now_ns);
-    }
-
-    /// Gives a frame to the segment it belongs to. Sound that has no segment yet is held.
-    fn deliver(&mut self, id: usize, frame: Frame, now_ns: i64) {
-        let Some(stream) = self.streams.get_mut(id) else {
-            return;
-        };
-        if stream.kind == Kind::Audio {
-            stream.hold(frame, &mut self.outbox);
-            // A frame that begins a segment may be what others wait for, too.
-            return self.release_all(now_ns);
-        }
-        if self.hand_over(id, frame, now_ns).is_err()
-            && let Some(stream) = self.streams.get_mut(id)
-        {
-            // The segment it belongs to was given up; only a keyframe helps.
-            stream.has_keyframe = false;
-            self.outbox.stats.dropped += 1;
-        }
-        self.release_all(now_ns);
-    }
-
-    fn hand_over(&mut self, id: usize, frame: Frame, now_ns: i64) -> Result<(), Frame> {
-        let end = UtcNs(frame.stamps.end_ns());
-        self.output.push(id, frame, now_ns, &mut self.outbox)?;
-        if let (Some(current), Some(stream)) = (&mut self.current, self.streams.get(id)) {
-            current.heard(stream.kind, end);
-        }
-        Ok(())
-    }
-
-    /// Hands over the sound that is held, as far as its segments are known.
-    fn release(&mut self, id: usize, now_ns: i64) {
-        self.release_while(id, now_ns, |recorder, sound| {
-            !recorder.runs_ahead(sound, now_ns)
-        });
-    }
-
-    /// Pictures are missing before `border`: the sound up to there is the segment's that ends.
-    fn release_before(&mut self, border: UtcNs, now_ns: i64) {
-        for id in 0..self.streams.len() {
-            self.release_while(id, now_ns, |_, sound| sound.stamps.pts_ns < border.0);
-        }
-    }
-
-    fn release_while(&mut self, id: usize, now_ns: i64, wanted: impl Fn(&Self, &Frame) -> bool) {
-        while let Some(stream) = self.streams.get(id)
-            // The current segment may have a track for it, but of another configuration.
-            && !stream.changed
-            && let Some(first) = stream.held.front()
-            && wanted(self, first)
-        {
-            let Some(frame) = self.streams.get_mut(id).and_then(Stream::take_held) else {
-                return;
-            };
-            if let Err(frame) = self.hand_over(id, frame, now_ns) {
-                if let Some(stream) = self.streams.get_mut(id) {
-                    stream.put_back(frame);
-                }
-                return;
-            }
-        }
-    }
-
-    fn release_all(&mut self, now_ns: i64) {
-        let audio = |stream: &Stream| stream.kind == Kind::Audio && !stream.held.is_empty();
-        for id in 0..self.streams.len() {
-            if self.streams.get(id).is_some_and(audio) {
-                self.release(id, now_ns);
-            }
-        }
     }
 
     /// Asks for a keyframe at a running time, or at once.

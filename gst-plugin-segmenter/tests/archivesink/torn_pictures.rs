@@ -173,6 +173,29 @@ fn slices_and_messages_that_come_one_by_one_are_one_picture() {
     });
 }
 
+/// As `rtph264depay` 1.22 does it where markers are set on messages and on nothing else.
+#[test]
+fn a_picture_that_bears_the_time_of_the_next_one_follows_on_instead() {
+    let whole = Clip::pictures(
+        3,
+        &format!("x264enc key-int-max=25 tune=zerolatency ! {AVC}"),
+    );
+    let mut clip = whole.clone();
+    for number in (4..clip.frames.len() - 1).step_by(5) {
+        let next = &clip.frames[number + 1];
+        let (pts_ns, dts_ns) = (next.pts_ns, next.dts_ns);
+        let frame = &mut clip.frames[number];
+        (frame.pts_ns, frame.dts_ns) = (pts_ns, dts_ns);
+    }
+    in_both_containers(|container| {
+        let rig = record(container, &clip, None);
+        let segments = assert_whole(&rig, &whole, 75);
+        let expected = whole.frames.iter().map(|frame| rig.utc(frame.pts_ns));
+        let expected: Vec<UtcNs> = expected.collect();
+        readback::assert_same_times("video", &readback::video(&segments), &expected);
+    });
+}
+
 #[test]
 fn two_fields_are_one_picture() {
     let clip = fields::clip(75);

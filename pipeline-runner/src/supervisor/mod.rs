@@ -8,6 +8,7 @@
 
 pub mod backoff;
 mod disk;
+mod entry;
 mod housekeeping;
 pub mod machine;
 mod process;
@@ -19,7 +20,6 @@ mod words;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -27,13 +27,13 @@ use gstawscreds::session::Subscription;
 use signal_hook::consts::SIGCHLD;
 
 use self::disk::Disk;
+use self::entry::{Entry, Worker, exit_of, machine_of};
 use self::housekeeping::Housekeeper;
-use self::machine::{Action, Exit, Input, Machine, Rules};
+use self::machine::{Action, Exit, Input};
 use self::process::{Process, Said};
-use self::repeats::Repeats;
 use self::surroundings::Surroundings;
 pub use self::view::View;
-use crate::config::{Definitions, Pipeline};
+use crate::config::Definitions;
 use crate::credentials::Service;
 use crate::worker::protocol::{Event, Failure, Job, Level};
 
@@ -129,71 +129,6 @@ struct Supervisor<'a> {
     refreshed: Duration,
     wake: Sender<Wake>,
     show: &'a mut dyn FnMut(&View),
-}
-
-/// One pipeline.
-struct Entry {
-    job: Pipeline,
-    machine: Machine,
-    worker: Option<Worker>,
-    /// How many workers it has had.
-    run: u64,
-    /// The present worker has closed no segment yet.
-    first_segment: bool,
-    /// What it warned of lately.
-    warnings: Repeats,
-    view: View,
-}
-
-/// A worker that is running, or of which not everything is known yet.
-struct Worker {
-    process: Process,
-    /// Its exit status; it is reaped.
-    status: Option<ExitStatus>,
-    /// It has said its last word.
-    silent: bool,
-    /// How it says that it ended.
-    reported: Option<Exit>,
-}
-
-impl Entry {
-    fn new(index: usize, job: Pipeline) -> Self {
-        Self {
-            machine: machine_of(&job, Duration::MAX),
-            worker: None,
-            run: 0,
-            first_segment: true,
-            warnings: Repeats::default(),
-            view: View::new(index, &job.name),
-            job,
-        }
-    }
-}
-
-impl Entry {
-    /// Gives the worker the present access token of a session, if it wants that.
-    fn hand_over(&mut self, session: &str, service: Option<&Service>) {
-        let Some(worker) = self
-            .worker
-            .as_mut()
-            .filter(|_| self.job.tokens.contains(session))
-        else {
-            return;
-        };
-        let view = service.and_then(|service| Some(service.session(session)?.view()));
-        if let Some(token) = view.as_ref().and_then(|view| view.token()) {
-            worker.process.token(session, token.0.expose());
-        }
-    }
-}
-
-fn machine_of(job: &Pipeline, at: Duration) -> Machine {
-    let rules = Rules {
-        restart: job.restart,
-        stall_timeout: job.stall_timeout,
-        start_timeout: job.start_timeout,
-    };
-    Machine::new(rules, at)
 }
 
 impl Supervisor<'_> {
@@ -500,15 +435,5 @@ impl Supervisor<'_> {
             entry.view.state = entry.machine.state().clone();
             (self.show)(&entry.view);
         }
-    }
-}
-
-/// What a worker's end meant: what it said, else what its exit status says.
-fn exit_of(worker: Worker, live: bool) -> Exit {
-    match (worker.reported, worker.status) {
-        (Some(Exit::Eos { .. }), _) => Exit::Eos { live },
-        (Some(exit), _) => exit,
-        (None, Some(status)) => Exit::Failed(Failure::passing(process::describe(status))),
-        (None, None) => Exit::Failed(Failure::passing("the worker ended")),
     }
 }
