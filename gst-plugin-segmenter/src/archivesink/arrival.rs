@@ -44,6 +44,8 @@ const LATE_NS: i64 = 200_000_000;
 const EARLY_NS: i64 = 200_000_000;
 /// An error of this size is a jump.
 const JUMP_NS: i64 = SECOND_NS;
+/// A step of this size is no pause: stamps began anew.
+const ANEW_NS: i64 = 5 * SECOND_NS;
 /// The least lateness is taken of so much time.
 const WINDOW_NS: i64 = 400_000_000;
 /// So many windows in a row must be late by a jump: a backlog that is caught up with is not one.
@@ -169,10 +171,15 @@ impl Arrival {
             return Moved::default();
         };
         self.slew(seen);
+        let step_ns = stamp_ns.saturating_sub(last.stamp_ns);
+        let late_ns = seen.late_ns().saturating_sub(self.at(stamp_ns));
+        if held && step_ns.saturating_abs() > ANEW_NS && late_ns < -JUMP_NS {
+            // What is held is of the numbers before, and stays where it is.
+            return self.jump(late_ns.saturating_sub(self.honest_ns));
+        }
         if held {
             return self.settle(seen);
         }
-        let late_ns = seen.late_ns().saturating_sub(self.at(stamp_ns));
         let back = stamp_ns < last.stamp_ns.saturating_sub(JUMP_NS);
         let off_ns = late_ns.saturating_sub(self.honest_ns);
         if late_ns < -JUMP_NS || (back && off_ns.saturating_abs() > JUMP_NS) {

@@ -16,6 +16,7 @@ use super::clock_judge::{Change, Fault, Judge, Reading, Verdict};
 use super::notice::Outbox;
 use super::recorder::{Incoming, Now};
 use super::settings::{Settings, TimeSource};
+use super::strays::Strays;
 use super::timeline::{Source, Timeline};
 use super::upstream::Upstream;
 
@@ -37,6 +38,7 @@ pub struct Clocks {
 struct StreamClock {
     kind: Kind,
     upstream: Upstream,
+    strays: Strays,
     arrival: Arrival,
     judge: Judge,
     /// Of the latest reference time; `None` before the first.
@@ -80,6 +82,7 @@ impl Clocks {
         self.streams.push(StreamClock {
             kind,
             upstream,
+            strays: Strays::default(),
             arrival: Arrival::default(),
             judge: Judge::new(upstream.is_live(), self.limit_ns),
             verdict: None,
@@ -186,6 +189,7 @@ impl Clocks {
         timeline: &mut Timeline,
         outbox: &mut Outbox,
     ) -> Observed {
+        self.put_stray_back(id, incoming, now);
         let came_ns = incoming.raw.pts_ns.or(incoming.raw.dts_ns);
         let before_ns = self.correction_ns(id);
         let moved = came_ns
@@ -224,13 +228,30 @@ impl Clocks {
             self.say(id, &change, outbox);
         }
         Observed {
-            held_ns: if held {
-                correction_ns.saturating_sub(before_ns)
-            } else {
-                0
+            held_ns: match held && !moved.jumped {
+                true => correction_ns.saturating_sub(before_ns),
+                false => 0,
             },
             jumped: moved.jumped,
             on_probation: verdict == Some(Verdict::Probation),
+        }
+    }
+
+    /// A frame that is stamped hours away from its neighbours, by another machine.
+    fn put_stray_back(&mut self, id: usize, incoming: &mut Incoming, now: Now) {
+        let Some(stream) = self.streams.get_mut(id) else {
+            return;
+        };
+        let stamp_ns = incoming
+            .raw
+            .pts_ns
+            .filter(|_| stream.foreign_ns().is_some());
+        let seen = stamp_ns.zip(now.running_ns);
+        let replaced = seen.and_then(|(stamp_ns, ns)| stream.strays.replaced(stamp_ns, ns));
+        if let Some(stamp_ns) = replaced {
+            incoming.raw.pts_ns = Some(stamp_ns);
+            incoming.raw.dts_ns = None;
+            incoming.reference = None;
         }
     }
 

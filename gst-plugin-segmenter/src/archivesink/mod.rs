@@ -50,6 +50,7 @@ mod segments;
 mod settings;
 mod stamps;
 mod start;
+mod strays;
 mod stream;
 mod timeline;
 mod ts_output;

@@ -182,6 +182,29 @@ const STAMPS: &[(&str, Stamp, usize)] = &[
     ("19 % slow", |ns| ns / 100 * 81, 1),
     ("19 % fast", |ns| ns / 100 * 119, 1),
     (
+        "a frame of another hour now and then",
+        |ns| {
+            let far_ns = match ns / 40_000_000 % 50 {
+                20 => -9_800 * SECOND_NS,
+                40 => 37_600 * SECOND_NS,
+                _ => 0,
+            };
+            ns + 10_000 * SECOND_NS + far_ns
+        },
+        1,
+    ),
+    (
+        "begin anew hours later, right after the start",
+        |ns| {
+            if ns < 800_000_000 {
+                ns
+            } else {
+                ns + 9_800 * SECOND_NS
+            }
+        },
+        2,
+    ),
+    (
         "begin anew six hours later",
         |ns| {
             if ns < 3_400_000_000 {

@@ -256,3 +256,18 @@ fn a_stream_that_begins_later_lies_to_the_others_as_it_arrived() {
         assert_eq!(arrival.correction_ns(), moved_ns);
     }
 }
+
+/// As `rtspsrc` counts from another number once a frame was stamped in another hour.
+#[test]
+fn stamps_that_begin_anew_while_frames_are_held_do_not_move_those() {
+    let mut arrival = Arrival::default();
+    arrival.compare(Some(LATENCY_NS));
+    for n in 0..100 {
+        let arrived_ns = n * FRAME_NS;
+        let stamp_ns = arrived_ns + if n < 20 { 0 } else { 3 * HOUR_NS };
+        let moved = arrival.observe(stamp_ns, arrived_ns, n < 25);
+        assert_eq!(moved.held_ns, 0, "{n}");
+        assert_eq!(moved.jumped, n == 20, "{n}");
+        assert_eq!(stamp_ns + arrival.at(stamp_ns), arrived_ns, "{n}");
+    }
+}
