@@ -2,7 +2,8 @@
 # Each target sets up what it needs on a Debian 12 machine with a Rust toolchain.
 #
 #   make demo       records a synthetic camera (CAMERA=rtsp://… make demo: a real one)
-#   make test       all tests; make soak: those that take long; make fuzz: a minute per parser
+#   make test       all tests; make fuzz: a minute per parser
+#   make soak       the tests that take long; FATE=DIR make soak: other people's clips (tests/soak)
 #   make bench      the measurements, side by side with other tools
 #   make lint       formatting, clippy, licence headers, scripts
 #   make install    builds for release and installs (PREFIX, DESTDIR)
@@ -33,8 +34,12 @@ test: setup
 
 soak: setup
 	cargo build --workspace
+ifdef FATE
+	python3 tests/soak/fate.py '$(FATE)'
+else
 	$(NEXTEST) --profile soak --package tests --features soak -E 'binary(/^soak_/)'
 	CUT_RANGES=200 $(NEXTEST) --profile soak --package tests -E 'binary(exact_cuts)'
+endif
 
 fuzz:
 	@tests/setup/debian.sh build
