@@ -7,7 +7,6 @@
 //! nothing in the loop waits for a worker or a disk.
 
 pub mod backoff;
-mod disk;
 mod entry;
 mod housekeeping;
 pub mod machine;
@@ -26,7 +25,6 @@ use std::time::{Duration, Instant};
 use gstawscreds::session::Subscription;
 use signal_hook::consts::SIGCHLD;
 
-use self::disk::Disk;
 use self::entry::{Entry, Worker, exit_of, machine_of};
 use self::housekeeping::Housekeeper;
 use self::machine::{Action, Exit, Input};
@@ -35,6 +33,7 @@ use self::surroundings::Surroundings;
 pub use self::view::View;
 use crate::config::Definitions;
 use crate::credentials::Service;
+use crate::worker::disk::Disk;
 use crate::worker::protocol::{Event, Failure, Job, Level};
 
 /// Pipelines start so far apart, so that two hundred do not load their plugins at once.
@@ -376,10 +375,6 @@ impl Supervisor<'_> {
         entry.run += 1;
         entry.first_segment = true;
         entry.view.worker_started(entry.run > 1);
-        if let Some(why) = self.disk.as_mut().and_then(Disk::complaint) {
-            self.step(i, Input::Exited(Exit::Failed(Failure::passing(why))));
-            return;
-        }
         let (wake, run) = (self.wake.clone(), entry.run);
         let said = move |said| {
             let _ = wake.send(Wake::Said {
@@ -396,7 +391,13 @@ impl Supervisor<'_> {
         };
         let started = folder.and_then(|folder| {
             let pipeline = entry.job.clone();
-            Process::start(&Job { pipeline, folder }, &surroundings, said)
+            let disk = self.disk.clone();
+            let job = Job {
+                pipeline,
+                folder,
+                disk,
+            };
+            Process::start(&job, &surroundings, said)
         });
         match started {
             Ok(process) => {

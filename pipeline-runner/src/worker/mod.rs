@@ -9,6 +9,7 @@
 mod build;
 mod bus;
 mod closing;
+pub mod disk;
 mod dynamic;
 mod flow;
 pub mod protocol;
@@ -31,6 +32,7 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use self::disk::Disk;
 use self::protocol::{Event, Failure, Job, Level, Order};
 use self::session::{End, Input, Session};
 use self::stdio::{Orders, Reporter};
@@ -76,7 +78,12 @@ fn work(mut orders: Orders, reporter: &Reporter) -> Result<End, Failure> {
         return Ok(End::Closed);
     };
     let pipeline = build::build(&job.pipeline, &tokens, reporter)?;
-    for folder in flow::archive_folders(&pipeline) {
+    let folders = flow::archive_folders(&pipeline);
+    let disk = job.disk.as_ref().filter(|_| !folders.is_empty());
+    if let Some(why) = disk.and_then(Disk::complaint) {
+        return Err(Failure::passing(why));
+    }
+    for folder in folders {
         reporter.send(&Event::RecordsInto { folder });
     }
     forward_messages(&pipeline, wake.clone())?;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::Disk;
 use crate::config::Pipeline;
 
 /// What a worker is for.
@@ -21,6 +22,8 @@ pub struct Job {
     pub pipeline: Pipeline,
     /// A folder that nobody else can read, for what its outputs need.
     pub folder: Option<PathBuf>,
+    /// The archive's disk, if the definition has an archive.
+    pub disk: Option<Disk>,
 }
 
 /// What a worker may be told after its job.

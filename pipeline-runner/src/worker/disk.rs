@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 //! Whether the archive's disk is there: a worker that started while it is not would record below
 //! its mount point, on another disk. (What goes away while a worker runs, `archivesink` notices.)
+//!
+//! The supervisor knows where the disk was when the run began; the worker looks, since a disk that
+//! hangs may hold it up and nobody else, and only one that records has to.
 
 use std::path::PathBuf;
 
 use gstsegmenter::archive::mount;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Archive;
 
 /// The archive's disk, known by where it was mounted when the runner started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disk {
     root: PathBuf,
     /// `archive.require_mount`.
@@ -27,12 +32,10 @@ impl Disk {
     }
 
     /// Why nothing can be recorded now.
-    pub fn complaint(&mut self) -> Option<String> {
-        if self.mount_point.is_none() && self.required {
-            self.mount_point = mount::mount_point(&self.root).ok().flatten();
-        }
-        match &self.mount_point {
-            Some(mount_point) => mount::check(mount_point)
+    pub fn complaint(&self) -> Option<String> {
+        let now = || mount::mount_point(&self.root).ok().flatten();
+        match self.mount_point.clone().or_else(now) {
+            Some(mount_point) => mount::check(&mount_point)
                 .err()
                 .map(|error| error.to_string()),
             None if self.required => Some(format!(
